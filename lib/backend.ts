@@ -1,0 +1,44 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Result, ResultAsync } from 'neverthrow';
+import type { BackendUnavailable, ExitLost, LaunchError, SignalFailed, Unsupported } from './errors.ts';
+import type { ExitStatus } from './exit.ts';
+import type { SpawnPlan } from './plan.ts';
+
+/** A child on its way: set-up goes on while JavaScript does. */
+export interface Launched {
+  /**
+   * The command's pid, as soon as its execve has succeeded. After an error nothing of the child is left: it has been
+   * reaped, its streams are destroyed.
+   */
+  readonly started: ResultAsync<number, LaunchError>;
+  /** How the command ended; settles only after `started` was a success. */
+  readonly exit: ResultAsync<ExitStatus, ExitLost>;
+  /** Our ends of the pipes, by fd of the child; null where there is none. stdin is written to, all others are read. */
+  readonly stdio: readonly (Readable | Writable | null)[];
+  /** Sends a signal to the command, or, before its execve, to what is about to become it. */
+  readonly kill: (signal: number) => Result<void, SignalFailed>;
+  /** Whether the event loop stays alive for this child; it does at first. */
+  readonly setRef: (ref: boolean) => void;
+}
+
+/** What one spawn took, by timestamps next to the system calls; nothing of JavaScript is in it. */
+export interface SpawnTiming {
+  /** Until clone3(2) had returned to the caller, nanoseconds. */
+  readonly cloneNs: number;
+  /** Until the child had been reaped by wait4(2), nanoseconds. */
+  readonly totalNs: number;
+  readonly status: ExitStatus;
+}
+
+/** The port: what a backend is. Verbs of this library talk to nothing else. */
+export interface Backend {
+  readonly name: string;
+  /** One line on how this backend works here, or why it cannot. */
+  readonly available: () => Result<string, BackendUnavailable>;
+  /** Starts a child. Returns as soon as the caller is free to go on; the rest happens in the background. */
+  readonly launch: (plan: SpawnPlan) => Result<Launched, LaunchError>;
+  /** What `launch` would do, for a person to read; runs nothing. */
+  readonly explain: (plan: SpawnPlan) => Result<string, LaunchError>;
+  /** Does one spawn from start to reaping, with the calling thread blocked, and tells how long it took. */
+  readonly measure: (plan: SpawnPlan) => Result<SpawnTiming, LaunchError | ExitLost | Unsupported>;
+}

@@ -1,0 +1,42 @@
+export type { Backend, Launched, SpawnTiming } from './backend.ts';
+export { Child } from './child.ts';
+export { ERRNO, type ErrnoName, errnoName } from './errno.ts';
+export type {
+  Aborted,
+  BackendUnavailable,
+  Diagnosis,
+  ExecFailed,
+  ExitError,
+  ExitLost,
+  InvalidOption,
+  LaunchError,
+  NamespaceError,
+  OutputLimit,
+  ProcessGone,
+  RunError,
+  SetupFailed,
+  SetupStep,
+  SignalFailed,
+  SpawnError,
+  TimedOut,
+  Unsupported,
+} from './errors.ts';
+export type { ExitStatus, ResourceUsage } from './exit.ts';
+export { explain } from './explain.ts';
+export type { FullIdRange, IdMapPlan, IdRange } from './id-map.ts';
+export { type MeasureSpec, measureSpawn } from './measure.ts';
+export {
+  cloneFlags,
+  isNamespaceType,
+  NAMESPACE_TYPES,
+  NAMESPACES,
+  type NamespaceFacts,
+  type NamespaceType,
+} from './namespace.ts';
+export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
+export { type OpenedBackend, openBackend } from './open.ts';
+export type { SpawnPlan, StdioPlan } from './plan.ts';
+export { type RunResult, run } from './run.ts';
+export type { SignalName } from './signal.ts';
+export { spawn } from './spawn.ts';
+export type { BackendChoice, Propagation, RunSpec, SpawnSpec, Stdio } from './spec.ts';

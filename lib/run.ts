@@ -1,0 +1,82 @@
+import type { Readable } from 'node:stream';
+import { err, errAsync, ok, type Result, ResultAsync } from 'neverthrow';
+import type { Child } from './child.ts';
+import { invalidOption, type OutputLimit, outputLimit, type RunError } from './errors.ts';
+import type { ExitStatus } from './exit.ts';
+import { spawn } from './spawn.ts';
+import type { RunSpec } from './spec.ts';
+
+/** What a finished command left. */
+export interface RunResult {
+  readonly status: ExitStatus;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}
+
+const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+const collect = (stream: Readable | null, most: number, onTooMuch: () => void): Promise<Buffer> =>
+  new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const done = (): void => resolve(Buffer.concat(chunks));
+    if (stream === null) return done();
+    stream.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= most) chunks.push(chunk);
+      else {
+        onTooMuch();
+        stream.destroy();
+      }
+    });
+    // A stream that breaks has given what it had.
+    stream.on('error', done);
+    stream.on('close', done);
+    return undefined;
+  });
+
+const gather = async (child: Child, most: number): Promise<Result<RunResult, RunError>> => {
+  let tooMuch: OutputLimit['stream'] | null = null;
+  const limit = (stream: OutputLimit['stream']) => (): void => {
+    tooMuch ??= stream;
+    // That it has ended meanwhile is no error.
+    child.kill('SIGKILL').unwrapOr(undefined);
+  };
+  const [stdout, stderr, exit] = await Promise.all([
+    collect(child.stdout, most, limit('stdout')),
+    collect(child.stderr, most, limit('stderr')),
+    child.exit,
+  ]);
+  child.stdin?.destroy();
+  if (exit.isErr()) return err(exit.error);
+  return tooMuch === null ? ok({ status: exit.value, stdout, stderr }) : err(outputLimit(tooMuch, most, exit.value));
+};
+
+/**
+ * Runs a command to its end and collects what it wrote.
+ *
+ * @remarks stdin is empty unless `stdin` is given. A command that fails is no error here: look at `status`.
+ * @param command - a path, or a name that is searched in PATH inside the child
+ * @param args - its arguments, without argv[0]
+ * @param spec - what it is to be given
+ * @returns status, stdout and stderr; or what {@link spawn} says, `output-limit`, `exit-lost`
+ * @example
+ * ```ts
+ * const result = await run('id', ['-u'], { namespaces: ['user'], mapRootUser: true });
+ * if (result.isOk()) console.log(String(result.value.stdout)); // 0
+ * ```
+ */
+export const run = (
+  command: string,
+  args: readonly string[] = [],
+  spec: RunSpec = {},
+): ResultAsync<RunResult, RunError> => {
+  const most = spec?.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+  if (!Number.isSafeInteger(most) || most < 0) {
+    return errAsync(invalidOption('maxOutputBytes', most, 'a whole number of bytes, 0 or more'));
+  }
+  const stdin = spec?.stdin === undefined ? 'ignore' : 'pipe';
+  return spawn(command, args, { ...spec, stdio: [stdin, 'pipe', 'pipe'] })
+    .mapErr((error): RunError => error)
+    .andThen((child) => new ResultAsync(gather(child, most)));
+};
