@@ -1,0 +1,25 @@
+import type { Cause } from './cause.ts';
+import { callerCauses, capabilityCauses } from './causes/caller.ts';
+import { el7Causes } from './causes/el7.ts';
+import { idMapCauses } from './causes/id-map.ts';
+import { kernelCauses } from './causes/kernel.ts';
+import { limitCauses } from './causes/limits.ts';
+import { mountCauses } from './causes/mount.ts';
+import { policyCauses } from './causes/policy.ts';
+import { sandboxCauses } from './causes/sandbox.ts';
+
+/**
+ * Every known cause. Of equally sure ones the first wins, so the order is the kernel's: what is not there, what ran out,
+ * who asks, what forbids it.
+ */
+export const CAUSES: readonly Cause[] = [
+  ...el7Causes,
+  ...kernelCauses,
+  ...limitCauses,
+  ...callerCauses,
+  ...mountCauses,
+  ...policyCauses,
+  ...sandboxCauses,
+  ...capabilityCauses,
+  ...idMapCauses,
+];

@@ -1,0 +1,62 @@
+import type { Cause } from '../cause.ts';
+import { type Facts, SOURCE } from '../facts.ts';
+import { asksFor, isMaking, makes, said } from '../failure.ts';
+
+/** Whether the caller's root directory is no mount point: what chroot(2) into a plain directory leaves. */
+const isChrooted = (facts: Facts): boolean | undefined => {
+  const mounts = facts.mounts();
+  return mounts === undefined || mounts.length === 0 ? undefined : !mounts.some(({ mountPoint }) => mountPoint === '/');
+};
+
+/** The caller's root is a directory of a filesystem: so look a chroot into a mount point, and many a container. */
+const mayBeChrooted = (facts: Facts): boolean =>
+  facts.mounts()?.some(({ mountPoint, root }) => mountPoint === '/' && root !== '/') === true;
+
+/** What the caller is, or lacks. */
+export const callerCauses: readonly Cause[] = [
+  {
+    id: 'unmapped-ids',
+    matches: (failure, facts) =>
+      makes(failure, 'user') && said(failure, 'EPERM') && facts.ownIdsMapped() === false ? 'certain' : null,
+    summary: () => 'the caller’s own user or group id is not mapped in the user namespace that it is in',
+    sources: () => [SOURCE.uidMap, SOURCE.gidMap, `${SOURCE.status}#Uid`, `${SOURCE.status}#Gid`],
+    remedy: () => [],
+  },
+  {
+    id: 'chroot-caller',
+    matches: (failure, facts) => {
+      const chrooted = isChrooted(facts);
+      // Without a mount at "/" there is nothing whose propagation could be set.
+      if (failure.step === 'propagation') return chrooted === true && said(failure, 'EINVAL') ? 'certain' : null;
+      if (!makes(failure, 'user') || !said(failure, 'EPERM') || chrooted === undefined) return null;
+      if (chrooted) return 'certain';
+      return mayBeChrooted(facts) ? 'possible' : null;
+    },
+    summary: (failure, facts) => {
+      if (failure.step === 'propagation') return 'the caller is in a chroot whose root directory is no mount point';
+      return isChrooted(facts) === true
+        ? 'the caller is in a chroot, from where nobody, root neither, may make a user namespace'
+        : 'the caller may be in a chroot, from where nobody, root neither, may make a user namespace';
+    },
+    sources: () => [`${SOURCE.mountinfo}#mounts on /`],
+    remedy: (_, failure) =>
+      failure.step === 'propagation'
+        ? ['mount --bind DIRECTORY DIRECTORY  # before chroot DIRECTORY']
+        : ['systemd-nspawn --directory=DIRECTORY  # or bwrap --bind DIRECTORY /, both pivot_root instead of chroot'],
+  },
+];
+
+/** A capability that the caller lacks; asked last, for where it is not simply so, something took it away. */
+export const capabilityCauses: readonly Cause[] = [
+  {
+    id: 'needs-cap-sys-admin',
+    matches: (failure, facts) => {
+      if (!isMaking(failure) || !said(failure, 'EPERM') || failure.namespaces.length === 0) return null;
+      if (asksFor(failure, 'user') || facts.has('CAP_SYS_ADMIN') !== false) return null;
+      return failure.step === 'clone' || failure.requested !== undefined ? 'certain' : 'likely';
+    },
+    summary: () => 'without a new user namespace this takes CAP_SYS_ADMIN, which the caller has not',
+    sources: () => [`${SOURCE.status}#CapEff`],
+    remedy: () => ['add "user" to the namespaces'],
+  },
+];

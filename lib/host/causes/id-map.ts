@@ -1,0 +1,86 @@
+import type { Cause } from '../cause.ts';
+import { OWNER } from '../evidence.ts';
+import { type Facts, SOURCE } from '../facts.ts';
+import { type Failure, said } from '../failure.ts';
+import { isOlder } from '../kernel.ts';
+
+const isMapOf = (failure: Failure, kind: 'uid' | 'gid'): boolean =>
+  failure.step === 'id-map' && (failure.path ?? '').endsWith(`${kind}_map`);
+
+const OWN_MAP_OWNER = `${SOURCE.uidMap}${OWNER}`;
+
+const lacks = (failure: Failure, facts: Facts): 'CAP_SETUID' | 'CAP_SETGID' | null => {
+  if (!isMapOf(failure, 'gid') && facts.has('CAP_SETUID') === false) return 'CAP_SETUID';
+  return !isMapOf(failure, 'uid') && facts.has('CAP_SETGID') === false ? 'CAP_SETGID' : null;
+};
+
+/** What the kernel asks of who writes uid_map, gid_map and setgroups; user_namespaces(7). */
+export const idMapCauses: readonly Cause[] = [
+  {
+    id: 'target-not-dumpable',
+    matches: (failure, facts) => {
+      const owner = facts.number(OWN_MAP_OWNER);
+      const uid = facts.status('Uid')?.split(/\s+/)[1];
+      if (failure.step !== 'id-map' || !said(failure, 'EACCES') || owner === undefined || uid === undefined)
+        return null;
+      return owner === 0 && uid !== '0' ? 'certain' : null;
+    },
+    summary: () => 'this process is not dumpable, so its files in /proc, and its children’s, belong to root',
+    sources: () => [OWN_MAP_OWNER, `${SOURCE.status}#Uid`],
+    remedy: (facts) => [`chmod o+r ${facts.evidence.read(SOURCE.exe) ?? 'PROGRAM'}`],
+  },
+  {
+    id: 'setgroups-not-denied',
+    matches: (failure, facts) =>
+      isMapOf(failure, 'gid') && said(failure, 'EPERM') && facts.has('CAP_SETGID') === false ? 'likely' : null,
+    summary: () =>
+      'without CAP_SETGID a gid map may hold the caller’s own group alone, and only once setgroups is denied',
+    sources: () => [`${SOURCE.status}#CapEff`],
+    remedy: () => ['set setgroups to "deny" and map the own group alone'],
+  },
+  {
+    id: 'id-map-needs-capability',
+    matches: (failure, facts) =>
+      failure.step === 'id-map' && said(failure, 'EPERM') && lacks(failure, facts) !== null ? 'likely' : null,
+    summary: (failure, facts) =>
+      `without ${lacks(failure, facts) ?? 'CAP_SETUID'} only the caller’s own id can be mapped; the map probably holds more`,
+    sources: () => [`${SOURCE.status}#CapEff`],
+    remedy: () => ['map the own user and group alone (mapRootUser, mapCurrentUser)'],
+  },
+  {
+    id: 'map-exceeds-parent',
+    matches: (failure, facts) =>
+      failure.step === 'id-map' && said(failure, 'EPERM') && facts.inFirstUserNamespace() === false ? 'likely' : null,
+    summary: () => 'the map probably names outside ids that the caller’s own user namespace does not have',
+    sources: (failure) => (isMapOf(failure, 'gid') ? [SOURCE.gidMap] : [SOURCE.uidMap]),
+    remedy: () => [],
+  },
+  {
+    id: 'uidmap-cap-setfcap',
+    matches: (failure, facts) => {
+      const kernel = facts.kernel();
+      if (failure.step !== 'id-map' || isMapOf(failure, 'gid') || !said(failure, 'EPERM')) return null;
+      if (facts.has('CAP_SETFCAP') !== false || (kernel !== null && isOlder(kernel, '5.12'))) return null;
+      return facts.has('CAP_SETUID') === true ? 'likely' : null;
+    },
+    summary: () => 'since Linux 5.12 mapping the outer id 0 takes CAP_SETFCAP, which the caller has not',
+    sources: () => [`${SOURCE.status}#CapEff`, SOURCE.release],
+    remedy: () => ['docker run --cap-add SETFCAP ...'],
+  },
+  {
+    id: 'id-map-too-long',
+    matches: (failure, facts) => {
+      if (failure.step !== 'id-map' || failure.errno !== 'EINVAL') return null;
+      const kernel = facts.kernel();
+      return kernel !== null && isOlder(kernel, '4.15') ? 'likely' : 'possible';
+    },
+    summary: (_, facts) => {
+      const kernel = facts.kernel();
+      return kernel !== null && isOlder(kernel, '4.15')
+        ? 'before Linux 4.15 a map has 5 lines at most; this one probably has more'
+        : 'the text of the map is perhaps longer than a page of memory, which is all that one write may hold';
+    },
+    sources: () => [SOURCE.release],
+    remedy: () => [],
+  },
+];

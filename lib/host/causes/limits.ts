@@ -1,0 +1,107 @@
+import type { NamespaceType } from '../../namespace.ts';
+import type { Cause } from '../cause.ts';
+import { type Facts, SOURCE } from '../facts.ts';
+import { type Failure, isMaking, makes, said } from '../failure.ts';
+import { setSysctl } from '../remedy.ts';
+
+const limitFile = (type: NamespaceType): string => `/proc/sys/user/max_${type}_namespaces`;
+const limitKey = (type: NamespaceType): string => `user.max_${type}_namespaces`;
+
+const isFull = (failure: Failure): boolean => isMaking(failure) && said(failure, 'ENOSPC');
+
+const zeroes = (failure: Failure, facts: Facts): readonly NamespaceType[] =>
+  failure.namespaces.filter((type) => facts.number(limitFile(type)) === 0);
+
+/** The kernel's own answer for a namespace that sets no limit. */
+const NO_LIMIT = 0x7fffffff;
+
+/** The wanted types whose limit is a real one, lowest first: the lowest is most likely the one that was met. */
+const limited = (failure: Failure, facts: Facts): readonly NamespaceType[] => {
+  const limit = (type: NamespaceType): number => facts.number(limitFile(type)) ?? NO_LIMIT;
+  return failure.namespaces
+    .filter((type) => limit(type) > 0 && limit(type) < NO_LIMIT)
+    .sort((a, b) => limit(a) - limit(b));
+};
+
+const enough = 28633;
+
+const levels = (facts: Facts): number => facts.status('NSpid')?.split(/\s+/).length ?? 0;
+
+/** What ran out: limits count per user and hold for every user namespace above, too. */
+export const limitCauses: readonly Cause[] = [
+  {
+    id: 'max-userns-zero',
+    matches: (failure, facts) =>
+      isFull(failure) && facts.kernel()?.el7Build == null && zeroes(failure, facts).includes('user') ? 'certain' : null,
+    summary: () => 'user.max_user_namespaces is 0, so nobody may make a user namespace here',
+    sources: () => [limitFile('user')],
+    remedy: (facts) => [
+      ...setSysctl(facts, limitKey('user'), enough, '99-userns.conf'),
+      'grep -rs max_user_namespaces /etc/sysctl.conf /etc/sysctl.d /run/sysctl.d /usr/lib/sysctl.d',
+    ],
+  },
+  {
+    id: 'max-ns-other-zero',
+    matches: (failure, facts) =>
+      isFull(failure) && zeroes(failure, facts).some((type) => type !== 'user') ? 'certain' : null,
+    summary: (failure, facts) => {
+      const keys = zeroes(failure, facts).filter((type) => type !== 'user');
+      return `${keys.map(limitKey).join(', ')} is 0, so nobody may make such a namespace here`;
+    },
+    sources: (failure) => failure.namespaces.filter((type) => type !== 'user').map(limitFile),
+    remedy: (facts, failure) =>
+      zeroes(failure, facts)
+        .filter((type) => type !== 'user')
+        .flatMap((type) => setSysctl(facts, limitKey(type), enough, '99-namespaces.conf')),
+  },
+  {
+    id: 'pidns-nesting-depth',
+    matches: (failure, facts) => (isFull(failure) && makes(failure, 'pid') && levels(facts) > 32 ? 'certain' : null),
+    summary: () => 'pid namespaces may be nested 32 levels deep, and this is the last one',
+    sources: () => [`${SOURCE.status}#NSpid`],
+    remedy: () => [],
+  },
+  {
+    id: 'userns-nesting-depth',
+    matches: (failure, facts) => {
+      if (!makes(failure, 'user')) return null;
+      if (failure.errno === 'EUSERS') return 'likely';
+      return failure.errno === 'ENOSPC' && facts.inFirstUserNamespace() === false ? 'possible' : null;
+    },
+    summary: () =>
+      'this is a user namespace already; perhaps the limit of nested ones (32 levels) is reached, or a limit of an outer one',
+    sources: () => [SOURCE.uidMap, limitFile('user')],
+    remedy: () => [],
+  },
+  {
+    id: 'userns-limit-exhausted',
+    matches: (failure, facts) => (isFull(failure) && limited(failure, facts)[0] === 'user' ? 'likely' : null),
+    summary: (_, facts) =>
+      `this user probably has as many user namespaces as user.max_user_namespaces allows (${facts.number(limitFile('user'))})`,
+    sources: () => [limitFile('user')],
+    remedy: (facts) => ['lsns -t user', ...setSysctl(facts, limitKey('user'), 2 * enough, '99-userns.conf')],
+  },
+  {
+    id: 'ns-limit-exhausted',
+    matches: (failure, facts) => (isFull(failure) && limited(failure, facts).length > 0 ? 'likely' : null),
+    summary: (failure, facts) => {
+      const [type] = limited(failure, facts);
+      return type === undefined
+        ? 'this user has as many namespaces as it may'
+        : `this user probably has as many ${type} namespaces as ${limitKey(type)} allows (${facts.number(limitFile(type))})`;
+    },
+    sources: (failure) => failure.namespaces.map(limitFile),
+    remedy: (facts, failure) =>
+      limited(failure, facts)
+        .slice(0, 1)
+        .flatMap((type) => [`lsns -t ${type}`, ...setSysctl(facts, limitKey(type), 2 * enough, '99-namespaces.conf')]),
+  },
+  {
+    id: 'process-limit',
+    matches: (failure) => (failure.step === 'clone' && failure.errno === 'EAGAIN' ? 'likely' : null),
+    summary: () =>
+      'this is no matter of namespaces: RLIMIT_NPROC, the cgroup (pids.max) or the kernel allow no more processes',
+    sources: () => ['/proc/self/limits#Max processes', '/proc/sys/kernel/pid_max', '/proc/sys/kernel/threads-max'],
+    remedy: () => ['ulimit -u'],
+  },
+];

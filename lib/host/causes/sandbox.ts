@@ -1,0 +1,88 @@
+import type { Cause } from '../cause.ts';
+import { MARKS } from '../confinement.ts';
+import { type Facts, SOURCE } from '../facts.ts';
+import { type Failure, isMaking, isMount, isPrivilegedInside, said } from '../failure.ts';
+import { asRoot, hostCommands } from '../remedy.ts';
+
+const SECCOMP = `${SOURCE.status}#Seccomp`;
+
+const isFiltered = (facts: Facts): boolean => facts.status('Seccomp') === '2';
+
+const isBlocked = (failure: Failure): boolean =>
+  (isMaking(failure) || isPrivilegedInside(failure)) && said(failure, 'EPERM', 'ENOSYS');
+
+const unit = (facts: Facts): string =>
+  /\/([^/\n]+\.service)(?:\/|$)/m.exec(facts.evidence.read(MARKS.cgroup) ?? '')?.[1] ?? 'UNIT';
+
+/** What was put around the caller. */
+export const sandboxCauses: readonly Cause[] = [
+  {
+    id: 'outer-sandbox-blocks',
+    matches: (failure, facts) => {
+      const confined = facts.confined();
+      if (confined !== 'flatpak' && confined !== 'snap') return null;
+      return (isMaking(failure) || isMount(failure)) && said(failure, 'EPERM', 'EACCES', 'ENOSPC', 'ENOSYS')
+        ? 'likely'
+        : null;
+    },
+    summary: (_, facts) => `the caller runs inside ${facts.confined()}, which most likely allows no namespaces`,
+    sources: () => [MARKS.flatpak, MARKS.label],
+    remedy: (facts) => (facts.confined() === 'flatpak' ? ['flatpak-spawn --host COMMAND'] : []),
+  },
+  {
+    id: 'seccomp-clone3-eperm',
+    matches: (failure, facts) =>
+      failure.step === 'clone' && failure.namespaces.length === 0 && failure.errno === 'EPERM' && isFiltered(facts)
+        ? 'likely'
+        : null,
+    summary: () => 'a seccomp filter most likely refuses clone3 with EPERM, where ENOSYS would let programs fall back',
+    sources: () => [SECCOMP],
+    remedy: () => ['docker run --security-opt seccomp=unconfined ...', 'update the container engine'],
+  },
+  {
+    id: 'seccomp-container-default',
+    matches: (failure, facts) =>
+      isBlocked(failure) &&
+      isFiltered(facts) &&
+      facts.has('CAP_SYS_ADMIN') !== true &&
+      (facts.confined() === 'container' || facts.confined() === 'lxc')
+        ? 'likely'
+        : null,
+    summary: () => 'the seccomp filter of this container most likely allows no namespaces without CAP_SYS_ADMIN',
+    sources: () => [SECCOMP, `${SOURCE.status}#CapEff`, MARKS.docker, MARKS.podman, MARKS.variable],
+    remedy: (facts) =>
+      hostCommands(
+        facts,
+        'docker run --security-opt seccomp=PROFILE ...  (allow clone, clone3, unshare, setns, mount, umount2, pivot_root)',
+        'docker run --cap-add SYS_ADMIN ...',
+      ),
+  },
+  {
+    id: 'systemd-restrict-namespaces',
+    matches: (failure, facts) => {
+      if (!isBlocked(failure) || !isFiltered(facts)) return null;
+      const confined = facts.confined();
+      if (confined === 'service') return 'likely';
+      return confined === 'nothing known' ? 'possible' : null;
+    },
+    summary: (_, facts) =>
+      facts.confined() === 'service'
+        ? `the service ${unit(facts)} probably has RestrictNamespaces= or another seccomp setting`
+        : 'the caller runs under a seccomp filter, which perhaps refuses namespaces',
+    sources: () => [SECCOMP, MARKS.cgroup],
+    remedy: (facts) =>
+      facts.confined() === 'service'
+        ? [`${asRoot(facts, `systemctl edit ${unit(facts)}`)}  # [Service] RestrictNamespaces=no`]
+        : [],
+  },
+  {
+    id: 'memfd-noexec',
+    matches: (failure, facts) => {
+      if ((failure.step !== 'prepare' && failure.step !== 'carrier') || !said(failure, 'EACCES')) return null;
+      return (facts.number('/proc/sys/vm/memfd_noexec') ?? 0) > 1 ? 'certain' : null;
+    },
+    summary: () => 'vm.memfd_noexec forbids executable memory files in this pid namespace',
+    sources: () => ['/proc/sys/vm/memfd_noexec'],
+    remedy: (facts) => hostCommands(facts, asRoot(facts, 'sysctl -w vm.memfd_noexec=1')),
+  },
+];

@@ -1,0 +1,47 @@
+import type { ErrnoName } from '../errno.ts';
+import type { SetupStep } from '../errors.ts';
+import type { NamespaceType } from '../namespace.ts';
+
+/** A step that failed, as far as a backend knows it. */
+export interface Failure {
+  readonly step: SetupStep;
+  /** null when a tool said only words. */
+  readonly errno: ErrnoName | `errno ${number}` | null;
+  /** The types that the failing call was to make; for a later step, those that the child has. */
+  readonly namespaces: readonly NamespaceType[];
+  /** All types that the spec asked for; `namespaces` when left out. Tells a missing capability from one that was taken. */
+  readonly requested?: readonly NamespaceType[];
+  /** The file or directory that the call was about. */
+  readonly path?: string | null;
+}
+
+/** Whether the errno is one of these; a tool that gave none leaves every cause open. */
+export const said = (failure: Failure, ...names: readonly ErrnoName[]): boolean =>
+  failure.errno === null || names.some((name) => name === failure.errno);
+
+/** Whether the step was to make namespaces, or a plain child. */
+export const isMaking = ({ step }: Failure): boolean => step === 'clone' || step === 'unshare';
+
+/** Whether the failing call was to make a namespace of this type. */
+export const makes = (failure: Failure, type: NamespaceType): boolean =>
+  isMaking(failure) && failure.namespaces.includes(type);
+
+/** Whether the child was to have a namespace of this type. */
+export const asksFor = ({ namespaces, requested }: Failure, type: NamespaceType): boolean =>
+  (requested ?? namespaces).includes(type) || namespaces.includes(type);
+
+const PRIVILEGED_STEPS: ReadonlySet<SetupStep> = new Set([
+  'id-map',
+  'unshare',
+  'credentials',
+  'propagation',
+  'mount-proc',
+  'hostname',
+  'domainname',
+]);
+
+/** Whether the step takes a capability inside the new namespaces. */
+export const isPrivilegedInside = ({ step }: Failure): boolean => PRIVILEGED_STEPS.has(step);
+
+/** Whether the step is a mount(2). */
+export const isMount = ({ step }: Failure): boolean => step === 'propagation' || step === 'mount-proc';

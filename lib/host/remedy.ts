@@ -1,0 +1,35 @@
+import { isInContainer } from './confinement.ts';
+import { distributionFamily } from './distribution.ts';
+import type { Facts } from './facts.ts';
+
+const isHostRoot = (facts: Facts): boolean =>
+  facts.inFirstUserNamespace() === true && facts.status('Uid')?.split(/\s+/)[1] === '0';
+
+/** Marks commands that must be typed on the host, when we are in a container. */
+const onTheHost = (facts: Facts, commands: readonly string[]): readonly string[] =>
+  isInContainer(facts.confined()) ? commands.map((command) => `${command}  # on the host`) : commands;
+
+/** A command that takes root. */
+export const asRoot = (facts: Facts, command: string): string => (isHostRoot(facts) ? command : `sudo ${command}`);
+
+/** Writes a line into a file that only root may write. */
+export const writeLine = (facts: Facts, line: string, file: string): string =>
+  `echo '${line}' | ${asRoot(facts, `tee ${file}`)}`;
+
+/** Sets a sysctl: at once, and for the next boot. `file` must sort behind the one that set it otherwise. */
+export const setSysctl = (facts: Facts, key: string, value: number, file: string): readonly string[] => {
+  const now = asRoot(facts, `sysctl -w ${key}=${value}`);
+  const later =
+    distributionFamily(facts.evidence) === 'nixos'
+      ? `boot.kernel.sysctl."${key}" = ${value};  # in configuration.nix, then nixos-rebuild switch`
+      : writeLine(facts, `${key} = ${value}`, `/etc/sysctl.d/${file}`);
+  return onTheHost(facts, [now, later]);
+};
+
+/** Adds an argument to the kernel's command line; in force after a reboot. */
+export const addKernelArgument = (facts: Facts, argument: string, kernel: string): readonly string[] =>
+  onTheHost(facts, [asRoot(facts, `grubby --args="${argument}" --update-kernel=${kernel}`), asRoot(facts, 'reboot')]);
+
+/** Any other commands for the host. */
+export const hostCommands = (facts: Facts, ...commands: readonly string[]): readonly string[] =>
+  onTheHost(facts, commands);
