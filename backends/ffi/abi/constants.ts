@@ -1,0 +1,87 @@
+/**
+ * Constants that x86-64 and arm64 share, by the header they stand in. Flags are tables, so that a program can be
+ * printed with their names.
+ */
+
+/** linux/sched.h, beside the CLONE_NEW* flags of lib/namespace.ts. */
+export const CLONE = {
+  CLONE_VM: 0x100,
+  CLONE_PIDFD: 0x1000,
+  CLONE_VFORK: 0x4000,
+  CLONE_PARENT: 0x8000,
+  CLONE_PARENT_SETTID: 0x100000,
+} as const;
+
+/** asm-generic/fcntl.h */
+export const OPEN = {
+  O_RDONLY: 0,
+  O_WRONLY: 1,
+  O_RDWR: 2,
+  O_CREAT: 0o100,
+  O_EXCL: 0o200,
+  O_CLOEXEC: 0o2000000,
+} as const;
+
+/** asm-generic/fcntl.h, linux/fcntl.h */
+export const FCNTL = { F_SETFD: 2, F_DUPFD_CLOEXEC: 1030, F_ADD_SEALS: 1033 } as const;
+/** linux/fcntl.h */
+export const SEALS = { F_SEAL_SEAL: 1, F_SEAL_SHRINK: 2, F_SEAL_GROW: 4, F_SEAL_WRITE: 8 } as const;
+/** linux/fcntl.h */
+export const AT = { AT_FDCWD: -100, AT_EMPTY_PATH: 0x1000 } as const;
+
+/** linux/memfd.h; MFD_EXEC since Linux 6.3 */
+export const MEMFD = { MFD_CLOEXEC: 1, MFD_ALLOW_SEALING: 2, MFD_EXEC: 0x10 } as const;
+
+/** linux/mount.h */
+export const MOUNT = {
+  MS_NOSUID: 2,
+  MS_NODEV: 4,
+  MS_NOEXEC: 8,
+  MS_REC: 0x4000,
+  MS_PRIVATE: 1 << 18,
+  MS_SLAVE: 1 << 19,
+  MS_SHARED: 1 << 20,
+} as const;
+
+/** asm-generic/signal.h */
+export const SIG = { SIG_SETMASK: 2, SIGKILL: 9, SIGPIPE: 13, SIGCHLD: 17, SIGSTOP: 19, SIGXFSZ: 25 } as const;
+
+/** linux/prctl.h */
+export const PRCTL = {
+  PR_SET_PDEATHSIG: 1,
+  PR_CAP_AMBIENT: 47,
+  PR_CAP_AMBIENT_RAISE: 2,
+  PR_CAP_AMBIENT_CLEAR_ALL: 4,
+} as const;
+
+/** linux/capability.h */
+export const CAP = { CAP_SETGID: 6, CAP_SETUID: 7, CAP_SYS_ADMIN: 21 } as const;
+/** _LINUX_CAPABILITY_VERSION_3 of linux/capability.h */
+export const CAPABILITY_VERSION_3 = 0x20080522;
+
+/** linux/close_range.h; since Linux 5.11 */
+export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;
+
+/** linux/time.h */
+export const CLOCK = { CLOCK_MONOTONIC: 1 } as const;
+
+/** linux/wait.h */
+export const WAIT = { WNOHANG: 1 } as const;
+
+/** struct clone_args of linux/sched.h: offsets of what is filled in, and the size of its second version. */
+export const CLONE_ARGS = { flags: 0, pidfd: 8, parentTid: 24, exitSignal: 32, size: 88 } as const;
+
+/** struct rusage of linux/resource.h, 64-bit: offsets and size; ru_maxrss is in KiB. */
+export const RUSAGE = {
+  userSeconds: 0,
+  userMicros: 8,
+  systemSeconds: 16,
+  systemMicros: 24,
+  maxRssKib: 32,
+  size: 144,
+} as const;
+
+/** The kernel's struct sigaction: handler, flags, restorer, mask of 8 bytes; all zero is SIG_DFL. */
+export const KERNEL_SIGACTION_SIZE = 32;
+/** The kernel's sigset_t. */
+export const KERNEL_SIGSET_SIZE = 8;

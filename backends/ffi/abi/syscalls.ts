@@ -1,0 +1,60 @@
+/** The architectures that the runner has been written for. */
+export type Arch = 'x64' | 'arm64';
+
+/**
+ * System call numbers: [x86-64 (asm/unistd_64.h), arm64 (asm-generic/unistd.h)]. Only calls that both have are here;
+ * what arm64 left out (open, pipe, dup2, fork, poll...) has a younger form that both know.
+ */
+export const SYSCALLS = {
+  write: [1, 64],
+  read: [0, 63],
+  close: [3, 57],
+  rt_sigaction: [13, 134],
+  rt_sigprocmask: [14, 135],
+  sched_setaffinity: [203, 122],
+  sched_getaffinity: [204, 123],
+  clone: [56, 220],
+  execve: [59, 221],
+  wait4: [61, 260],
+  kill: [62, 129],
+  fcntl: [72, 25],
+  chdir: [80, 49],
+  setsid: [112, 157],
+  setgroups: [116, 159],
+  setresuid: [117, 147],
+  setresgid: [119, 149],
+  capset: [126, 91],
+  prctl: [157, 167],
+  mount: [165, 40],
+  sethostname: [170, 161],
+  setdomainname: [171, 162],
+  clock_gettime: [228, 113],
+  exit_group: [231, 94],
+  openat: [257, 56],
+  unlinkat: [263, 35],
+  unshare: [272, 97],
+  dup3: [292, 24],
+  pipe2: [293, 59],
+  getcpu: [309, 168],
+  memfd_create: [319, 279],
+  execveat: [322, 281],
+  pidfd_open: [434, 434],
+  pidfd_send_signal: [424, 424],
+  clone3: [435, 435],
+  close_range: [436, 436],
+} as const satisfies Readonly<Record<string, readonly [number, number]>>;
+
+/** Pseudo-ops that the runner does itself. */
+export const PSEUDO_OPS = { end: 0x8000, set_bit: 0x8001 } as const;
+
+/** A system call that programs may make. */
+export type SyscallName = keyof typeof SYSCALLS;
+
+/** What an op may be. */
+export type OpName = SyscallName | keyof typeof PSEUDO_OPS;
+
+/** The number that stands for an op on an architecture. */
+export const opNumber = (name: OpName, arch: Arch): number => {
+  if (name === 'end' || name === 'set_bit') return PSEUDO_OPS[name];
+  return SYSCALLS[name][arch === 'x64' ? 0 : 1];
+};

@@ -1,0 +1,71 @@
+import { tmpdir } from 'node:os';
+import { threadId } from 'node:worker_threads';
+import { ERRNO } from '../../../lib/errno.ts';
+import type { Vehicle } from '../spawn/launch-program.ts';
+
+/** A way to give the child an executable; null: none, everything is done in Node's memory (straight). */
+export interface Way {
+  readonly name: string;
+  readonly straight: boolean;
+  readonly make: () => Vehicle | null;
+}
+
+let files = 0;
+
+const fileIn = (dir: string): Way => ({
+  name: `a file in ${dir}`,
+  straight: false,
+  make: () => {
+    files += 1;
+    return { type: 'file', path: `${dir}/.ns-carrier-${process.pid}-${threadId}-${files}` };
+  },
+});
+
+const MEMFDS: readonly Way[] = [
+  { name: 'a sealed memfd', straight: false, make: () => ({ type: 'memfd', exec: true }) },
+  // Before Linux 6.3 there was no MFD_EXEC, and every memfd was executable.
+  { name: 'a sealed memfd without MFD_EXEC', straight: false, make: () => ({ type: 'memfd', exec: false }) },
+];
+
+const STRAIGHT: Way = { name: 'no carrier: the vfork child itself', straight: true, make: () => null };
+
+const fileWays = (): readonly Way[] => {
+  const dirs = [process.env['XDG_RUNTIME_DIR'], tmpdir(), '/dev/shm', '/run', '/var/tmp'];
+  return [...new Set(dirs.filter((dir) => dir?.startsWith('/')))].map((dir) => fileIn(dir as string));
+};
+
+/** All ways in the order of preference; NS_FFI_HOST (memfd, file, straight) takes only some. */
+const allWays = (): readonly Way[] => {
+  switch (process.env['NS_FFI_HOST']) {
+    case 'memfd':
+      return MEMFDS;
+    case 'file':
+      return fileWays();
+    case 'straight':
+      return [STRAIGHT];
+    default:
+      return [...MEMFDS, ...fileWays(), STRAIGHT];
+  }
+};
+
+let ways: readonly Way[] | null = null;
+
+/** The ways that have not been found impossible yet; the first is the one to take. */
+export const remainingWays = (): readonly Way[] => {
+  ways ??= allWays();
+  return ways;
+};
+
+/** Remembers for good that a way is impossible here; false when there is no other. */
+export const giveUpWay = (way: Way): boolean => {
+  const others = remainingWays().filter((candidate) => candidate !== way);
+  if (others.length === 0) return false;
+  ways = others;
+  return true;
+};
+
+/** Errors that say something of the moment, not of the machine. */
+const PASSING: readonly number[] = [ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOMEM, ERRNO.EAGAIN, ERRNO.EINTR];
+
+/** Whether an error from making or executing the carrier's file means that this way is closed. */
+export const isConclusive = (errno: number): boolean => !PASSING.includes(errno);

@@ -1,0 +1,90 @@
+# The runner, x86-64. Executes a program: a header, then ops of 64 bytes each (see ../program/layout.ts).
+#
+# It keeps its state in two registers and touches no stack while it runs, so that the child of a clone with
+# CLONE_VM may share the stack of its suspended parent.
+#
+#   rbx  the program's header        0 address of the first op     8 status record: kind, op, errno, pid
+#                                   40 six arguments, resolved
+#   rbp  the current op              0 u16 system call number, or a pseudo-op from 0x8000 on
+#                                    2 u8 bit i: argument i is the address of its value; bit 7: errors are expected
+#                                    3 u8 bit i: that value has 64 bits, not 32
+#                                    4 u16 op to go on with after an error      6 u16 and after the result 0
+#                                    8 i64 result                              16 six i64 arguments
+
+        .equ    PROGRAM_BASE, 0x10000400
+
+        .text
+        .globl  ns_run, ns_start
+
+ns_run:                                 # void ns_run(header *rdi): called from Node.js
+        push    %rbx
+        push    %rbp
+        mov     %rdi, %rbx
+        jmp     first
+ns_start:                               # the entry point of the carrier
+        mov     $PROGRAM_BASE, %ebx
+first:  mov     (%rbx), %rbp
+
+op:     movzwl  2(%rbp), %edx
+        xor     %ecx, %ecx
+argument:
+        mov     16(%rbp,%rcx,8), %rax
+        bt      %ecx, %edx
+        jnc     resolved
+        lea     8(%rcx), %esi
+        bt      %esi, %edx
+        jc      wide
+        movslq  (%rax), %rax
+        jmp     resolved
+wide:   mov     (%rax), %rax
+resolved:
+        mov     %rax, 40(%rbx,%rcx,8)
+        inc     %ecx
+        cmp     $6, %ecx
+        jne     argument
+
+        mov     40(%rbx), %rdi
+        mov     48(%rbx), %rsi
+        mov     56(%rbx), %rdx
+        mov     64(%rbx), %r10
+        mov     72(%rbx), %r8
+        mov     80(%rbx), %r9
+        movzwl  (%rbp), %eax
+        btr     $15, %eax
+        jc      pseudo
+        syscall
+
+result: mov     %rax, 8(%rbp)
+        cmp     $-4095, %rax
+        jae     error
+        test    %rax, %rax
+        jz      zero
+        add     $64, %rbp
+        jmp     op
+
+zero:   movzwl  6(%rbp), %eax
+        jmp     goto
+error:  testb   $0x80, 2(%rbp)
+        jnz     expected
+        neg     %rax
+        mov     %rax, 16(%rbx)
+        mov     %rbp, %rcx
+        sub     (%rbx), %rcx
+        shr     $6, %rcx
+        mov     %ecx, 12(%rbx)
+expected:
+        movzwl  4(%rbp), %eax
+goto:   shl     $6, %eax
+        add     (%rbx), %rax
+        mov     %rax, %rbp
+        jmp     op
+
+pseudo: test    %eax, %eax
+        jnz     set_bit
+        pop     %rbp                    # pseudo-op 0, end: back to Node.js
+        pop     %rbx
+        ret
+set_bit:                                # pseudo-op 1: sets bit rsi of the memory at rdi
+        bts     %rsi, (%rdi)
+        xor     %eax, %eax
+        jmp     result

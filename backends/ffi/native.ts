@@ -1,0 +1,109 @@
+import { createRequire } from 'node:module';
+import type { DataType } from 'ffi-rs';
+import { err, ok, type Result } from 'neverthrow';
+
+/** Everything that is asked of ffi-rs: memory to put programs into, and a way to run them. */
+export interface Native {
+  /** Maps zeroed private memory, readable and writable; an errno when there is none. */
+  readonly map: (size: number) => Result<MappedMemory, number>;
+  /** Makes mapped memory readable and executable, and no longer writable. */
+  readonly seal: (memory: MappedMemory) => Result<void, number>;
+  readonly unmap: (address: number, size: number) => void;
+  /** Calls the code at `code` with the address `argument`; one FFI call. */
+  readonly call: (code: number, argument: number) => void;
+}
+
+/** Memory outside of the JavaScript heap, seen as a Buffer without a copy. */
+export interface MappedMemory {
+  readonly address: number;
+  readonly bytes: Buffer;
+}
+
+/** How many FFI calls this thread has made; tests hold a spawn to one. */
+export const ffiCalls = { count: 0 };
+
+/** sys/mman.h, asm-generic: the same on x86-64 and arm64. */
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const PROT_EXEC = 4;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+
+/** The key under which ffi-rs knows the process's own libc. */
+const LIBC = 'linux-namespaces:libc';
+
+const bind = (ffi: typeof import('ffi-rs')): Native => {
+  // dlopen(NULL): whatever libc this process runs on, glibc or musl.
+  ffi.open({ library: LIBC, path: '' });
+  const U64 = 12 as DataType.U64;
+  const I32 = 1 as DataType.I32;
+  const External = 11 as DataType.External;
+  const word = [U64, U64, U64, U64, U64, U64];
+
+  const callWithErrno = (
+    funcName: string,
+    retType: DataType,
+    values: number[],
+  ): { value: number; errnoCode: number } => {
+    ffiCalls.count += 1;
+    return ffi.load({
+      library: LIBC,
+      funcName,
+      retType,
+      paramsType: word.slice(0, values.length),
+      paramsValue: values,
+      errno: true,
+    }) as { value: number; errnoCode: number };
+  };
+
+  // bsearch(key, base, 1, 1, compare) calls compare(key, base) once: a call through a pointer that ffi-rs can express.
+  const paramsType = [U64, U64, U64, U64, U64];
+  const paramsValue = [0, 0, 1, 1, 0];
+  const search = { library: LIBC, funcName: 'bsearch', retType: U64, paramsType, paramsValue };
+
+  return {
+    map: (size) => {
+      const mapped = callWithErrno('mmap', U64, [
+        0,
+        size,
+        PROT_READ | PROT_WRITE,
+        MAP_PRIVATE_ANONYMOUS,
+        2 ** 32 - 1,
+        0,
+      ]);
+      if (mapped.value <= 0) return err(mapped.errnoCode);
+      ffiCalls.count += 1;
+      const pointer = ffi.load({
+        library: LIBC,
+        funcName: 'memcpy',
+        retType: External,
+        paramsType: [U64, U64, U64],
+        paramsValue: [mapped.value, mapped.value, 0],
+      });
+      return ok({ address: mapped.value, bytes: ffi.createExternalBuffer(pointer, size) });
+    },
+    seal: ({ address, bytes }) => {
+      const sealed = callWithErrno('mprotect', I32, [address, bytes.length, PROT_READ | PROT_EXEC]);
+      return sealed.value === 0 ? ok(undefined) : err(sealed.errnoCode);
+    },
+    unmap: (address, size) => {
+      callWithErrno('munmap', I32, [address, size]);
+    },
+    call: (code, argument) => {
+      ffiCalls.count += 1;
+      paramsValue[0] = argument;
+      paramsValue[1] = argument;
+      paramsValue[4] = code;
+      ffi.load(search);
+    },
+  };
+};
+
+/** Loads ffi-rs; the only place that does, and not before it is needed. */
+export const loadNative = (): Result<Native, string> => {
+  try {
+    return ok(bind(createRequire(import.meta.url)('ffi-rs')));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return err(`ffi-rs does not load: ${message.split('\n')[0]}`);
+  }
+};

@@ -1,0 +1,144 @@
+import type { SpawnPlan } from '../../../lib/plan.ts';
+import { FCNTL, KERNEL_SIGACTION_SIZE, KERNEL_SIGSET_SIZE, SIG } from '../abi/constants.ts';
+import { type Argument, addressOfOp, int32At, NULL, num, resultOf, shown, words } from '../program/argument.ts';
+import type { Label, ProgramBuilder } from '../program/builder.ts';
+import { OP, RECORD } from '../program/layout.ts';
+import { addDropCapabilities } from './capability-ops.ts';
+import type { HostKind, Placement } from './placement.ts';
+import { RECORD_KIND } from './records.ts';
+import {
+  addBecome,
+  addMounts,
+  addNames,
+  addNestedClone,
+  addProcess,
+  addUnshare,
+  IGNORED_BY_NODE,
+} from './set-up-ops.ts';
+import { addCloseOthers, addStdio } from './stdio-ops.ts';
+
+/** The most CPUs whose affinity mask is kept: 1,024, in bytes. */
+export const CPU_MASK_SIZE = 128;
+
+/** Where the launch leaves what the child needs, as addresses in the child's program; -1 until then. */
+export interface Mailbox {
+  /** Status pipe: [our end, the child's]. */
+  readonly status: number;
+  /** The pipe on which the child waits until its id maps are written: [the child's end, ours]; null without. */
+  readonly go: number | null;
+  /** Pipes of stdio: both ends as pipe2 gives them; null where there is none. */
+  readonly pipes: readonly (number | null)[];
+  /** The CPUs on which the caller may run. */
+  readonly cpus: number;
+}
+
+/** Lays out the mailbox in the child's program. */
+export const addMailbox = (program: ProgramBuilder, { idMap, stdio }: SpawnPlan): Mailbox => {
+  const pair = (): number => program.int32s(-1, -1);
+  return {
+    status: pair(),
+    go: idMap?.writer === 'parent' ? pair() : null,
+    pipes: stdio.map(({ type }) => (type === 'pipe' ? pair() : null)),
+    cpus: program.filled(CPU_MASK_SIZE),
+  };
+};
+
+/** Which end of a pipe of stdio is the child's: it reads from fd 0, and writes to all others. */
+export const childEndOffset = (fd: number): number => (fd === 0 ? 0 : 4);
+
+/** What the child's program is made for. */
+export interface ChildContext {
+  readonly plan: SpawnPlan;
+  readonly host: HostKind;
+  readonly placement: Placement;
+  /** Capabilities had to be made ambient to outlive the execve of the carrier. */
+  readonly keptCapabilities: boolean;
+  /** Open fds to be closed one by one, where close_range cannot. */
+  readonly strays: readonly number[] | null;
+}
+
+const addSignals = (program: ProgramBuilder, host: HostKind, fail: Label): void => {
+  const options = { step: 'signals', onError: fail } as const;
+  const action = shown(program.filled(KERNEL_SIGACTION_SIZE), '{SIG_DFL}');
+  const mask = shown(program.filled(KERNEL_SIGSET_SIZE), '[]');
+  // execve puts handlers back, but not what is ignored. Without an execve in between, no handler of Node's may ever run
+  // in a child that shares its memory: then all have to go before the mask is opened.
+  const signals = host === 'carrier' ? IGNORED_BY_NODE : Array.from({ length: 64 }, (_, index) => index + 1);
+  for (const signal of signals) {
+    if (signal === SIG.SIGKILL || signal === SIG.SIGSTOP) continue;
+    const args = [words(signal, SIG), action, NULL, num(KERNEL_SIGSET_SIZE)];
+    program.op('rt_sigaction', args, options);
+  }
+  program.op(
+    'rt_sigprocmask',
+    [words(SIG.SIG_SETMASK, { SIG_SETMASK: 2 }), mask, NULL, num(KERNEL_SIGSET_SIZE)],
+    options,
+  );
+};
+
+const addExec = (program: ProgramBuilder, { command, argv, env, searchPath }: SpawnPlan, status: Argument): void => {
+  const args = program.strings(argv);
+  const environment = program.strings(env);
+  const paths = searchPath.length === 0 ? [command] : searchPath.map((dir) => `${dir}/${command}`);
+  const first = program.ops.length;
+  for (const path of paths) {
+    const next = program.label();
+    program.op('execve', [program.string(path), args, environment], { step: 'exec', onError: next, path });
+    program.place(next);
+  }
+  // All that were tried: which error the search as a whole has is decided by who reads it.
+  const options = { step: 'exec', onError: 'next' } as const;
+  program.op('write', [status, shown(program.record, '{failed}'), num(RECORD.size)], options);
+  program.op('write', [status, addressOfOp(first), num(paths.length * OP.size)], options);
+};
+
+/**
+ * Adds everything that is done in the child from the first instruction of its host on, in the order of the table in
+ * ARCHITECTURE.md, up to the execve of the command.
+ */
+export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: ChildContext): void => {
+  const { plan, host, placement, keptCapabilities, strays } = context;
+  const fail = program.label();
+  const quiet = { onError: 'next' } as const;
+  if (host === 'carrier') {
+    const cpus = [num(0), num(CPU_MASK_SIZE), shown(mailbox.cpus, '&cpus')];
+    program.op('sched_setaffinity', cpus, quiet);
+  }
+  const inherited = int32At(mailbox.status + 4, 'status');
+  const high = [inherited, words(FCNTL.F_DUPFD_CLOEXEC, FCNTL), num(plan.stdio.length)];
+  const status = resultOf(program.op('fcntl', high, { step: 'stdio', onError: fail }), 'status');
+  program.op('close', [inherited], quiet);
+  if (mailbox.go !== null) {
+    const go = int32At(mailbox.go, 'go');
+    const gone = program.label();
+    const proceed = program.label();
+    program.op('read', [go, shown(program.filled(8), 'buf'), num(1)], { step: 'id-map', onError: fail, onZero: gone });
+    program.op('close', [go], { onError: proceed, onZero: proceed, expected: true });
+    program.place(gone);
+    program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
+    program.place(proceed);
+  }
+  addUnshare(program, placement, fail);
+  addNestedClone(program, placement, status, fail);
+  addBecome(program, plan, fail);
+  addMounts(program, plan, fail);
+  addNames(program, plan, fail);
+  if (keptCapabilities) addDropCapabilities(program, fail);
+  addProcess(program, plan, fail);
+  const ends = mailbox.pipes.map((pair, fd) =>
+    pair === null ? null : int32At(pair + childEndOffset(fd), `pipe${fd}`),
+  );
+  addStdio(program, plan, ends, fail);
+  addCloseOthers(program, plan, strays, fail);
+  const ready = program.int32s(RECORD_KIND.ready, -1, 0, 0, 0, 0);
+  program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });
+  addSignals(program, host, fail);
+  addExec(program, plan, status);
+  program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
+  program.place(fail);
+  program.op('write', [status, shown(program.record, '{failed}'), num(RECORD.size)], quiet);
+  program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
+};
+
+/** The exit code of a child that never became the command; nobody sees it but strace. */
+export const SETUP_FAILED_CODE = 125;

@@ -1,0 +1,39 @@
+import { err, ok, type Result } from 'neverthrow';
+import type { LaunchError } from '../../../lib/errors.ts';
+import type { SpawnPlan } from '../../../lib/plan.ts';
+import type { Arch } from '../abi/syscalls.ts';
+import { remainingWays } from '../carrier/vehicles.ts';
+import { SpaceExhausted } from '../program/builder.ts';
+import { renderProgram } from '../program/render.ts';
+import { type CompiledSpawn, compileSpawn, spaceFor } from './compile.ts';
+import { refuseStraight } from './straight.ts';
+
+/** Somewhere to pretend that the arena is; nothing is run there. */
+const PRETENDED_ADDRESS = 0x7f0000000000;
+
+/** Compiles without running, in memory of the JavaScript heap. */
+export const compileApart = (
+  plan: SpawnPlan,
+  arch: Arch,
+  manner: Parameters<typeof compileSpawn>[1],
+): CompiledSpawn => {
+  for (let size = spaceFor(plan); ; size *= 2) {
+    try {
+      return compileSpawn(plan, manner, { address: PRETENDED_ADDRESS, bytes: Buffer.alloc(size) }, arch);
+    } catch (error) {
+      if (!(error instanceof SpaceExhausted)) throw error;
+    }
+  }
+};
+
+/** Prints the programs of a spawn. */
+export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError> => {
+  const [way] = remainingWays();
+  const refusal = way?.straight === true ? refuseStraight(plan) : null;
+  if (refusal !== null) return err(refusal);
+  const vehicle = way?.make() ?? null;
+  const { launch, carrier } = compileApart(plan, arch, { vehicle, clone3: true, strays: null, measured: false });
+  const parts = [`launch, in this process (host: ${way?.name}), one FFI call:`, renderProgram(launch.ops)];
+  if (carrier !== null) parts.push('', 'carrier, in a process with memory of its own:', renderProgram(carrier.ops));
+  return ok(parts.join('\n'));
+};

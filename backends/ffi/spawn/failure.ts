@@ -1,0 +1,54 @@
+import { ERRNO, errnoName } from '../../../lib/errno.ts';
+import { type ExecFailed, execFailed, type SetupFailed, setupFailed } from '../../../lib/errors.ts';
+import { diagnose } from '../../../lib/host/diagnose.ts';
+import type { SpawnPlan } from '../../../lib/plan.ts';
+import type { OpInfo } from '../program/builder.ts';
+import { OP } from '../program/layout.ts';
+import { renderOp } from '../program/render.ts';
+
+/** The error that stands for an op that failed. */
+export const stepFailed = (op: OpInfo, code: number): SetupFailed => {
+  const step = op.step === undefined || op.step === 'exec' ? 'prepare' : op.step;
+  const namespaces = op.namespaces ?? [];
+  const path = op.path ?? null;
+  const errno = errnoName(code);
+  return setupFailed({
+    backend: 'ffi',
+    step,
+    syscall: op.name,
+    call: renderOp(op),
+    errno,
+    namespaces,
+    path,
+    diagnosis: diagnose({ step, errno, namespaces, path }),
+  });
+};
+
+/** The error for a child that was killed before it became the command. */
+export const carrierKilled = (how: string): SetupFailed =>
+  setupFailed({
+    backend: 'ffi',
+    step: 'carrier',
+    syscall: 'execveat',
+    call: `the process ${how} while it was being set up`,
+    errno: null,
+    namespaces: [],
+    path: null,
+    diagnosis: null,
+  });
+
+/** Errors that only mean that the command is not in this directory. */
+const ABSENT: readonly number[] = [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ESTALE, ERRNO.ENODEV, ERRNO.ETIMEDOUT];
+
+/**
+ * The error of a search as execvp(3) gives it: what stopped the search; else EACCES, when a file was there that may not
+ * be executed; else that of the last directory.
+ */
+export const execError = (plan: SpawnPlan, candidates: Buffer, last: number): ExecFailed => {
+  const errnos: number[] = [];
+  for (let at = OP.result; at + 8 <= candidates.length; at += OP.size)
+    errnos.push(-Number(candidates.readBigInt64LE(at)));
+  const stopped = errnos.find((errno) => errno > 0 && errno !== ERRNO.EACCES && !ABSENT.includes(errno));
+  const denied = errnos.includes(ERRNO.EACCES) ? ERRNO.EACCES : null;
+  return execFailed(plan.command, stopped ?? denied ?? (errnos.length > 1 ? ERRNO.ENOENT : last));
+};

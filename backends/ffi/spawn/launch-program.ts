@@ -1,0 +1,290 @@
+import { NAMESPACES } from '../../../lib/namespace.ts';
+import type { SpawnPlan } from '../../../lib/plan.ts';
+import {
+  AT,
+  CLOCK,
+  CLONE,
+  CLONE_ARGS,
+  FCNTL,
+  KERNEL_SIGSET_SIZE,
+  MEMFD,
+  OPEN,
+  RUSAGE,
+  SEALS,
+  SIG,
+} from '../abi/constants.ts';
+import {
+  type Argument,
+  int32At,
+  int64At,
+  NULL,
+  num,
+  renderArgument,
+  resultOf,
+  shown,
+  words,
+} from '../program/argument.ts';
+import type { Label, ProgramBuilder } from '../program/builder.ts';
+import { RECORD } from '../program/layout.ts';
+import { addKeepCapabilities } from './capability-ops.ts';
+import { CPU_MASK_SIZE, childEndOffset, type Mailbox, SETUP_FAILED_CODE } from './child-program.ts';
+import { addOwnIdMaps } from './id-map-ops.ts';
+import type { Placement } from './placement.ts';
+import { CLONE_FLAGS } from './set-up-ops.ts';
+import { givenFds } from './stdio-ops.ts';
+
+/** How the child comes by an executable to become. */
+export type Vehicle =
+  | { readonly type: 'memfd'; readonly exec: boolean }
+  | { readonly type: 'file'; readonly path: string };
+
+/** The carrier's file, as it lies in the launch's memory. */
+export interface CarrierImage {
+  readonly address: number;
+  readonly size: number;
+}
+
+/** What the launch program is made for. */
+export interface LaunchContext {
+  readonly plan: SpawnPlan;
+  readonly placement: Placement;
+  /** The mailbox in the launch's memory. */
+  readonly mailbox: Mailbox;
+  /** null: the child's program follows in this one (straight). */
+  readonly carrier: { readonly image: CarrierImage; readonly vehicle: Vehicle } | null;
+  readonly keepCapabilities: boolean;
+  /** clone3(2), or clone(2) where there is no clone3 or a filter forbids it. */
+  readonly clone3: boolean;
+  /** Appends the child's program; straight only. */
+  readonly addChild: () => void;
+  /** Waits for the child's end and reads the clock: a measurement. */
+  readonly measured: boolean;
+}
+
+/** Where to find what a launch came to, after it ran. */
+export interface LaunchSlots {
+  /** The index of the op that clones. */
+  readonly clone: number;
+  readonly pidfd: number;
+  readonly measurement: Measurement | null;
+}
+
+/** Addresses of a measurement's results. */
+export interface Measurement {
+  /** Three struct timespec: before the clone, after it, after the wait. */
+  readonly clock: readonly [number, number, number];
+  readonly waitStatus: number;
+  readonly rusage: number;
+  /** Where the first record stands when it is read apart: that of a nested clone. */
+  readonly first: number | null;
+  readonly report: number;
+  readonly read: number;
+}
+
+/** The most that a measured child can have to say: a few records and a candidate for each directory in PATH. */
+const REPORT_SIZE = 32_768;
+
+const SEAL_ALL = SEALS.F_SEAL_SEAL | SEALS.F_SEAL_SHRINK | SEALS.F_SEAL_GROW | SEALS.F_SEAL_WRITE;
+
+const addVehicle = (program: ProgramBuilder, image: CarrierImage, vehicle: Vehicle, fail: Label): Argument => {
+  const options = { step: 'carrier', onError: fail } as const;
+  const content = [shown(image.address, '/* carrier */'), num(image.size)];
+  if (vehicle.type === 'memfd') {
+    const flags = MEMFD.MFD_CLOEXEC | MEMFD.MFD_ALLOW_SEALING | (vehicle.exec ? MEMFD.MFD_EXEC : 0);
+    const name = program.string('ns-carrier');
+    const memfd = resultOf(program.op('memfd_create', [name, words(flags, MEMFD)], options), 'memfd');
+    program.op('write', [memfd, ...content], options);
+    program.op('fcntl', [memfd, words(FCNTL.F_ADD_SEALS, FCNTL), words(SEAL_ALL, SEALS)], options);
+    return memfd;
+  }
+  const { path } = vehicle;
+  const name = program.string(path);
+  const here = words(AT.AT_FDCWD, AT);
+  const discard = program.label();
+  const unlink = program.label();
+  const create = words(OPEN.O_WRONLY | OPEN.O_CREAT | OPEN.O_EXCL | OPEN.O_CLOEXEC, OPEN);
+  const writable = resultOf(
+    program.op('openat', [here, name, create, shown(0o700, '0700')], { ...options, path }),
+    'file',
+  );
+  program.op('write', [writable, ...content], { ...options, onError: discard, path });
+  // What is open for writing cannot be executed.
+  program.op('close', [writable], { onError: 'next' });
+  const readOnly = words(OPEN.O_RDONLY | OPEN.O_CLOEXEC, OPEN);
+  const file = resultOf(program.op('openat', [here, name, readOnly], { ...options, onError: unlink, path }), 'file');
+  const done = program.label();
+  program.op('unlinkat', [here, name, num(0)], { ...options, path, onZero: done });
+  program.place(discard);
+  program.op('close', [writable], { onError: 'next' });
+  program.place(unlink);
+  program.op('unlinkat', [here, name, num(0)], { onError: fail, onZero: fail, expected: true });
+  program.place(done);
+  return file;
+};
+
+/**
+ * Keeps the child on the CPU that the caller runs on: a caller that has been busy would have it placed on another one,
+ * and waking that costs more than the clone. Returns where the pinning is to be taken back.
+ */
+const addPin = (program: ProgramBuilder, cpus: number): void => {
+  const cpu = program.int32s(0, 0);
+  const mask = program.filled(CPU_MASK_SIZE);
+  const skip = program.label();
+  const options = { onError: skip, expected: true } as const;
+  const size = num(CPU_MASK_SIZE);
+  program.op('sched_getaffinity', [num(0), size, shown(cpus, '&cpus')], options);
+  program.op('getcpu', [shown(cpu, '&cpu'), NULL, NULL], options);
+  program.op('set_bit', [shown(mask, 'mask'), int32At(cpu, 'cpu')], options);
+  program.op('sched_setaffinity', [num(0), size, shown(mask, 'mask')], options);
+  program.place(skip);
+};
+
+const addClone = (
+  program: ProgramBuilder,
+  { placement, clone3 }: LaunchContext,
+  pidfd: number,
+  fail: Label,
+  child: Label,
+): number => {
+  let flags = CLONE.CLONE_VM | CLONE.CLONE_VFORK | CLONE.CLONE_PIDFD;
+  for (const type of placement.clone) flags |= NAMESPACES[type].cloneFlag;
+  const options = { step: 'clone', onError: fail, onZero: child, namespaces: placement.clone } as const;
+  const named = words(flags, CLONE_FLAGS);
+  if (!clone3) {
+    const args = [words(flags | SIG.SIGCHLD, { ...CLONE_FLAGS, SIGCHLD: SIG.SIGCHLD }), NULL, shown(pidfd, '&pidfd')];
+    return program.op('clone', args, options);
+  }
+  const args = Array<number>(CLONE_ARGS.size / 8).fill(0);
+  args[CLONE_ARGS.flags / 8] = flags;
+  args[CLONE_ARGS.pidfd / 8] = pidfd;
+  args[CLONE_ARGS.exitSignal / 8] = SIG.SIGCHLD;
+  const text = `{flags=${renderArgument(named)}, pidfd=&pidfd, exit_signal=SIGCHLD}`;
+  return program.op('clone3', [shown(program.int64s(args), text), num(CLONE_ARGS.size)], options);
+};
+
+/** A pid that no process has: what is waited for when the report names none. */
+const NO_PID = 0x7fffffff;
+
+const addMeasurement = (
+  program: ProgramBuilder,
+  { placement }: LaunchContext,
+  status: Argument,
+  child: Argument,
+  clock: Measurement['clock'],
+): Measurement => {
+  const waitStatus = program.int32s(0, 0);
+  const rusage = program.filled(RUSAGE.size);
+  const first = program.int32s(0, 0, 0, 0, NO_PID, 0);
+  const report = program.filled(REPORT_SIZE);
+  const next = { onError: 'next' } as const;
+  const wait = (pid: Argument): void => {
+    program.op('wait4', [pid, shown(waitStatus, '&status'), num(0), shown(rusage, '&rusage')], next);
+  };
+  wait(child);
+  if (placement.nested !== null) {
+    program.op('read', [status, shown(first, 'first'), num(RECORD.size)], next);
+    wait(int64At(first + RECORD.pid, 'pid'));
+  }
+  program.op('clock_gettime', [words(CLOCK.CLOCK_MONOTONIC, CLOCK), shown(clock[2], '&reaped')], next);
+  const read = program.op('read', [status, shown(report, 'report'), num(REPORT_SIZE)], next);
+  return { clock, waitStatus, rusage, first: placement.nested === null ? null : first, report, read };
+};
+
+/**
+ * Builds the launch: everything that has to be done in Node's own thread, in one run of the runner. Whatever happens, it
+ * leaves signal mask and CPU affinity as they were; when it fails, it leaves no fd open.
+ */
+export const addLaunch = (program: ProgramBuilder, context: LaunchContext): LaunchSlots => {
+  const { plan, mailbox, carrier, measured } = context;
+  const quiet = { onError: 'next' } as const;
+  const fail = program.label();
+  const child = program.label();
+  const setMask = words(SIG.SIG_SETMASK, { SIG_SETMASK: SIG.SIG_SETMASK });
+  const savedMask = shown(program.filled(KERNEL_SIGSET_SIZE), 'saved');
+  const allSignals = shown(program.filled(KERNEL_SIGSET_SIZE, 0xff), '~[]');
+  const sigsetSize = num(KERNEL_SIGSET_SIZE);
+  const pidfd = program.int32s(-1, -1);
+  const statusRead = int32At(mailbox.status, 'status.r');
+  const statusWrite = int32At(mailbox.status + 4, 'status.w');
+
+  program.op('rt_sigprocmask', [setMask, allSignals, savedMask, sigsetSize], { step: 'signals', onError: fail });
+  for (const fd of givenFds(plan)) {
+    program.op('fcntl', [num(fd), words(1, { F_GETFD: 1 })], { step: 'stdio', onError: fail });
+  }
+  const cloexec = words(OPEN.O_CLOEXEC, OPEN);
+  const made = { step: 'prepare', onError: fail } as const;
+  program.op('pipe2', [shown(mailbox.status, 'status'), cloexec], made);
+  if (mailbox.go !== null) program.op('pipe2', [shown(mailbox.go, 'go'), cloexec], made);
+  for (const [fd, pair] of mailbox.pipes.entries()) {
+    if (pair !== null) program.op('pipe2', [shown(pair, `pipe${fd}`), cloexec], made);
+  }
+  const executable = carrier === null ? null : addVehicle(program, carrier.image, carrier.vehicle, fail);
+
+  addPin(program, mailbox.cpus);
+  const stamp = (address: number, name: string): void => {
+    program.op('clock_gettime', [words(CLOCK.CLOCK_MONOTONIC, CLOCK), shown(address, name)], quiet);
+  };
+  const clock = [program.filled(16), program.filled(16), program.filled(16)] as const;
+  if (measured) stamp(clock[0], '&before');
+  const clone = addClone(program, context, pidfd, fail, child);
+  if (measured) stamp(clock[1], '&cloned');
+
+  const restore = (): void => {
+    program.op('sched_setaffinity', [num(0), num(CPU_MASK_SIZE), shown(mailbox.cpus, '&cpus')], quiet);
+    if (executable !== null) program.op('close', [executable], quiet);
+    program.op('close', [statusWrite], quiet);
+    if (mailbox.go !== null) program.op('close', [int32At(mailbox.go, 'go.r')], quiet);
+    for (const [fd, pair] of mailbox.pipes.entries()) {
+      if (pair !== null) program.op('close', [int32At(pair + childEndOffset(fd), `pipe${fd}`)], quiet);
+    }
+    program.op('rt_sigprocmask', [setMask, savedMask, NULL, sigsetSize], quiet);
+  };
+  restore();
+  let measurement: Measurement | null = null;
+  if (measured) {
+    measurement = addMeasurement(program, context, statusRead, resultOf(clone, 'child'), clock);
+    program.op('close', [statusRead], quiet);
+    program.op('close', [int32At(pidfd, 'pidfd')], quiet);
+  }
+  program.op('end', [], quiet);
+
+  // Our own ends; each fd is closed once, because another thread may have been given its number by then.
+  program.place(fail);
+  for (const [fd, pair] of mailbox.pipes.entries()) {
+    if (pair !== null) program.op('close', [int32At(pair + 4 - childEndOffset(fd), `ours${fd}`)], quiet);
+  }
+  if (mailbox.go !== null) program.op('close', [int32At(mailbox.go + 4, 'go.w')], quiet);
+  program.op('close', [statusRead], quiet);
+  restore();
+  program.op('end', [], quiet);
+
+  program.place(child);
+  const childFail = program.label();
+  const { idMap } = plan;
+  if (idMap?.writer === 'self') addOwnIdMaps(program, idMap, childFail);
+  if (context.keepCapabilities) addKeepCapabilities(program, childFail);
+  if (carrier !== null && executable !== null) {
+    const keep = (fd: Argument): void => {
+      program.op('fcntl', [fd, words(FCNTL.F_SETFD, FCNTL), num(0)], { step: 'stdio', onError: childFail });
+    };
+    // In the child's own fd table: in Node's they stay close-on-exec at every moment.
+    keep(statusWrite);
+    if (mailbox.go !== null) keep(int32At(mailbox.go, 'go.r'));
+    for (const fd of givenFds(plan)) keep(num(fd));
+    for (const [fd, pair] of mailbox.pipes.entries()) {
+      if (pair !== null) keep(int32At(pair + childEndOffset(fd), `pipe${fd}`));
+    }
+    const nothing = program.strings([]);
+    program.op(
+      'execveat',
+      [executable, program.string(''), program.strings(['ns-carrier']), nothing, words(AT.AT_EMPTY_PATH, AT)],
+      { step: 'carrier', onError: childFail },
+    );
+  } else {
+    context.addChild();
+  }
+  program.place(childFail);
+  program.op('write', [statusWrite, shown(program.record, '{failed}'), num(RECORD.size)], quiet);
+  program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
+  return { clone, pidfd, measurement };
+};

@@ -1,0 +1,146 @@
+import { err, ok, type Result } from 'neverthrow';
+import { ERRNO } from '../../../lib/errno.ts';
+import { execFailed, type LaunchError } from '../../../lib/errors.ts';
+import type { SpawnPlan } from '../../../lib/plan.ts';
+import { giveUpWay, isConclusive, remainingWays, type Way } from '../carrier/vehicles.ts';
+import type { Host } from '../host.ts';
+import type { MappedMemory } from '../native.ts';
+import { NULL, num } from '../program/argument.ts';
+import type { OpInfo } from '../program/builder.ts';
+import { HEADER, RECORD } from '../program/layout.ts';
+import { type CompiledSpawn, compileSpawn, spaceFor } from './compile.ts';
+import { stepFailed } from './failure.ts';
+import { refuseStraight } from './straight.ts';
+
+/** A launch that has run: there is a child. Its memory is valid until the next program runs. */
+export interface Launch {
+  readonly compiled: CompiledSpawn;
+  readonly pid: number;
+  readonly pidfd: number;
+  readonly way: Way;
+}
+
+/** More than the kernel takes of argv and environment together, whatever the limits: 3/4 of _STK_LIM. */
+const MOST_STRING_BYTES = 6 * 1_024 * 1_024;
+
+const stringBytes = ({ argv, env }: SpawnPlan): number => {
+  let bytes = 0;
+  for (const text of argv) bytes += text.length + 9;
+  for (const text of env) bytes += text.length + 9;
+  return bytes;
+};
+
+/** How clone is called here: clone3(2) until it has been found missing or forbidden. */
+let clone3Works = true;
+
+interface Attempt {
+  readonly compiled: CompiledSpawn;
+  /** The op that failed, in Node or in the child before its carrier ran; null when none did. */
+  readonly failed: { readonly op: OpInfo; readonly index: number; readonly errno: number } | null;
+  readonly cloned: number;
+}
+
+const attempt = (
+  host: Host,
+  plan: SpawnPlan,
+  way: Way,
+  clone3: boolean,
+  measured: boolean,
+): Result<Attempt, number> => {
+  const manner = { vehicle: way.make(), clone3, strays: host.strays(), measured };
+  return host
+    .run(spaceFor(plan), (arena: MappedMemory) => {
+      const compiled = compileSpawn(plan, manner, arena, host.arch);
+      return { base: compiled.launch.base, value: compiled };
+    })
+    .map((compiled) => {
+      const { launch, slots } = compiled;
+      const record = launch.base + HEADER.record;
+      const index = launch.read32(record + RECORD.op);
+      const op = launch.ops[index];
+      const failed = op === undefined ? null : { op, index, errno: launch.read64(record + RECORD.errno) };
+      // Until the clone is reached its result reads as -1, which only together with a failed op means an error.
+      return { compiled, failed, cloned: launch.result(slots.clone) };
+    });
+};
+
+/** Takes away what a launch left whose child is of no use: our fds, and the child, which has ended by itself. */
+const discard = (host: Host, { compiled, cloned }: Attempt): void => {
+  const { mailbox, int32, slots } = compiled;
+  const fds = [mailbox.status, slots.pidfd].map(int32);
+  for (const [fd, pair] of mailbox.pipes.entries()) if (pair !== null) fds.push(int32(pair + (fd === 0 ? 4 : 0)));
+  if (mailbox.go !== null) fds.push(int32(mailbox.go + 4));
+  const quiet = { onError: 'next' } as const;
+  host
+    .runCalls((program) => {
+      for (const fd of fds) program.op('close', [num(fd)], quiet);
+      program.op('wait4', [num(cloned), NULL, num(0), NULL], quiet);
+    })
+    .unwrapOr(undefined);
+};
+
+const CLONE3_REFUSALS: readonly number[] = [ERRNO.ENOSYS, ERRNO.EPERM];
+
+/**
+ * Starts a child in the best way that works here. A way that fails for a reason of the machine is never tried again; what
+ * works costs one FFI call.
+ */
+export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Result<Launch, LaunchError> => {
+  if (stringBytes(plan) > MOST_STRING_BYTES) return err(execFailed(plan.command, ERRNO.E2BIG));
+  let clone3 = clone3Works;
+  let busy = 0;
+  for (;;) {
+    const [way] = remainingWays();
+    if (way === undefined) throw new TypeError('There is always a way left');
+    const refusal = way.straight ? refuseStraight(plan) : null;
+    if (refusal !== null) return err(refusal);
+    const tried = attempt(host, plan, way, clone3, measured);
+    if (tried.isErr())
+      return err(stepFailed({ name: 'memfd_create', args: [], step: 'prepare', onError: 'next' }, tried.error));
+    const { compiled, failed, cloned } = tried.value;
+    const { slots, int32 } = compiled;
+    const inNode = failed !== null && failed.index <= slots.clone;
+    if (failed !== null && inNode && failed.index === slots.clone && clone3 && CLONE3_REFUSALS.includes(failed.errno)) {
+      clone3 = false;
+      continue;
+    }
+    if (failed !== null && failed.op.step === 'carrier' && !measured) {
+      if (!inNode) discard(host, tried.value);
+      // Another thread's child may still hold the file open for writing, for the moment that its execve takes.
+      const textBusy = failed.errno === ERRNO.ETXTBSY && busy < 10;
+      if (textBusy) busy += 1;
+      if (textBusy || (isConclusive(failed.errno) && giveUpWay(way))) continue;
+      return err(stepFailed(failed.op, failed.errno));
+    }
+    if (failed !== null && inNode) return err(stepFailed(failed.op, failed.errno));
+    if (!clone3) clone3Works = false;
+    return ok({ compiled, pid: cloned, pidfd: int32(slots.pidfd), way });
+  }
+};
+
+/** Sends a signal through a pidfd where there is one. */
+export const sendSignal = (host: Host, pid: number, pidfd: number, signal: number): Result<void, number> =>
+  host
+    .runCalls((program) => {
+      if (pidfd >= 0) program.op('pidfd_send_signal', [num(pidfd), num(signal), NULL, num(0)], { onError: 'next' });
+      else program.op('kill', [num(pid), num(signal)], { onError: 'next' });
+    })
+    .andThen((program) => (program.result(0) < 0 ? err(-program.result(0)) : ok(undefined)));
+
+/** A pidfd of a child that has not been waited for yet; -1 where there are none. */
+export const openPidfd = (host: Host, pid: number): number =>
+  host
+    .runCalls((program) => program.op('pidfd_open', [num(pid), num(0)], { onError: 'next' }))
+    .map((program) => Math.max(program.result(0), -1))
+    .unwrapOr(-1);
+
+/** Closes fds that no stream has taken over. */
+export const closeFds = (host: Host, fds: readonly number[]): void => {
+  const open = fds.filter((fd) => fd >= 0);
+  if (open.length === 0) return;
+  host
+    .runCalls((program) => {
+      for (const fd of open) program.op('close', [num(fd)], { onError: 'next' });
+    })
+    .unwrapOr(undefined);
+};

@@ -1,0 +1,34 @@
+import type { NamespaceType } from '../../../lib/namespace.ts';
+
+/** Where the set-up of a child is done: in a carrier, or in Node's own memory between clone3 and execve. */
+export type HostKind = 'carrier' | 'straight';
+
+/** Which namespace is made where. */
+export interface Placement {
+  /** By the clone3 of the launch: what costs little, and what only a new process can enter. */
+  readonly clone: readonly NamespaceType[];
+  /** By unshare in the child, in this order: what would keep the event loop waiting. */
+  readonly unshare: readonly NamespaceType[];
+  /** By one more clone in the carrier; null when there is none. */
+  readonly nested: readonly NamespaceType[] | null;
+}
+
+/** The order of unshare: cgroup last, because its root is the cgroup that the process is in by then. */
+const DEAR: readonly NamespaceType[] = ['time', 'net', 'mnt', 'cgroup'];
+
+/**
+ * Decides where each namespace is made.
+ *
+ * A time namespace holds only children of the one who unshared it (before Linux 6.3 execve did not enter it either), so
+ * that with `time` the carrier clones once more, and pid 1 has to be that clone.
+ */
+export const place = (types: readonly NamespaceType[], host: HostKind): Placement => {
+  if (host === 'straight') return { clone: types, unshare: [], nested: null };
+  const nested = types.includes('time');
+  const inNested = (type: NamespaceType): boolean => nested && type === 'pid';
+  return {
+    clone: types.filter((type) => !DEAR.includes(type) && !inNested(type)),
+    unshare: DEAR.filter((type) => types.includes(type)),
+    nested: nested ? types.filter(inNested) : null,
+  };
+};

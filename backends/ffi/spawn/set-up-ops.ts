@@ -1,0 +1,126 @@
+import { NAMESPACES } from '../../../lib/namespace.ts';
+import type { SpawnPlan } from '../../../lib/plan.ts';
+import { CLONE, MOUNT, PRCTL, SIG } from '../abi/constants.ts';
+import type { Argument } from '../program/argument.ts';
+import { NULL, num, shown, words } from '../program/argument.ts';
+import type { Label, ProgramBuilder } from '../program/builder.ts';
+import { RECORD } from '../program/layout.ts';
+import type { Placement } from './placement.ts';
+import { RECORD_KIND } from './records.ts';
+
+/** The names of all clone flags. */
+export const CLONE_FLAGS = {
+  ...Object.fromEntries(Object.values(NAMESPACES).map(({ cloneName, cloneFlag }) => [cloneName, cloneFlag])),
+  ...CLONE,
+} as const;
+
+/** Makes the namespaces that the launch left to the child. */
+export const addUnshare = (program: ProgramBuilder, { unshare }: Placement, fail: Label): void => {
+  for (const type of unshare) {
+    // One call each, so that an error names its namespace.
+    program.op('unshare', [words(NAMESPACES[type].cloneFlag, CLONE_FLAGS)], {
+      step: 'unshare',
+      onError: fail,
+      namespaces: [type],
+    });
+  }
+};
+
+/**
+ * Clones once more, as a sibling: the clone goes on with the program, and the carrier reports its pid and ends.
+ */
+export const addNestedClone = (program: ProgramBuilder, { nested }: Placement, status: Argument, fail: Label): void => {
+  if (nested === null) return;
+  const record = program.int32s(RECORD_KIND.pid, -1, 0, 0, 0, 0);
+  const flags = nested.reduce(
+    (all, type) => all | NAMESPACES[type].cloneFlag,
+    CLONE.CLONE_PARENT | CLONE.CLONE_PARENT_SETTID,
+  );
+  const child = program.label();
+  const options = { step: 'clone', onError: fail } as const;
+  // The exit signal of a CLONE_PARENT child is its parent's; the stack is copied with all memory.
+  program.op('clone', [words(flags, CLONE_FLAGS), NULL, shown(record + RECORD.pid, '&pid')], {
+    ...options,
+    onZero: child,
+    namespaces: nested,
+  });
+  program.op('write', [status, shown(record, '{pid}'), num(RECORD.size)], options);
+  program.op('exit_group', [num(0)], options);
+  program.place(child);
+};
+
+/** Takes on uid and gid 0 inside, where the maps have them and the caller's own are not mapped. */
+export const addBecome = (program: ProgramBuilder, { idMap }: SpawnPlan, fail: Label): void => {
+  if (idMap === null) return;
+  const options = { step: 'credentials', onError: fail } as const;
+  const { uid, gid } = idMap.become;
+  if (gid !== null) {
+    // The caller's groups are not to be kept unnoticed.
+    if (idMap.setgroups === 'allow') program.op('setgroups', [num(0), NULL], options);
+    program.op('setresgid', [num(gid), num(gid), num(gid)], options);
+  }
+  if (uid !== null) program.op('setresuid', [num(uid), num(uid), num(uid)], options);
+};
+
+const PROPAGATION_FLAGS = {
+  private: MOUNT.MS_PRIVATE,
+  slave: MOUNT.MS_SLAVE,
+  shared: MOUNT.MS_SHARED,
+} as const;
+
+/** Sets the propagation of all mounts, then mounts proc. */
+export const addMounts = (program: ProgramBuilder, { propagation, mountProc }: SpawnPlan, fail: Label): void => {
+  const none = program.string('none');
+  if (propagation !== null && propagation !== 'unchanged') {
+    program.op(
+      'mount',
+      [none, program.string('/'), NULL, words(MOUNT.MS_REC | PROPAGATION_FLAGS[propagation], MOUNT), NULL],
+      { step: 'propagation', onError: fail, path: '/' },
+    );
+  }
+  if (mountProc === null) return;
+  const target = program.string(mountProc);
+  if (propagation === 'shared' || propagation === 'unchanged') {
+    // A proc that were mounted on a shared mount would come up outside, too; EINVAL where it is no mount point.
+    program.op('mount', [none, target, NULL, words(MOUNT.MS_REC | MOUNT.MS_PRIVATE, MOUNT), NULL], { onError: 'next' });
+  }
+  const proc = program.string('proc');
+  const flags = words(MOUNT.MS_NOSUID | MOUNT.MS_NODEV | MOUNT.MS_NOEXEC, MOUNT);
+  program.op('mount', [proc, target, proc, flags, NULL], { step: 'mount-proc', onError: fail, path: mountProc });
+};
+
+/** Sets host name and domain name. */
+export const addNames = (program: ProgramBuilder, { hostname, domainname }: SpawnPlan, fail: Label): void => {
+  if (hostname !== null) {
+    program.op('sethostname', [program.string(hostname), num(Buffer.byteLength(hostname))], {
+      step: 'hostname',
+      onError: fail,
+    });
+  }
+  if (domainname !== null) {
+    program.op('setdomainname', [program.string(domainname), num(Buffer.byteLength(domainname))], {
+      step: 'domainname',
+      onError: fail,
+    });
+  }
+};
+
+/** The rest of what a process is: its parent's death, session and working directory. */
+export const addProcess = (
+  program: ProgramBuilder,
+  { parentDeathSignal, detached, cwd }: SpawnPlan,
+  fail: Label,
+): void => {
+  if (parentDeathSignal !== null) {
+    // A parent that is gone by now has closed its end of the status pipe: the write of "ready" finds out.
+    program.op('prctl', [words(PRCTL.PR_SET_PDEATHSIG, PRCTL), num(parentDeathSignal)], {
+      step: 'parent-death',
+      onError: fail,
+    });
+  }
+  if (detached) program.op('setsid', [], { step: 'session', onError: fail });
+  if (cwd !== null) program.op('chdir', [program.string(cwd)], { step: 'cwd', onError: fail, path: cwd });
+};
+
+/** Signals that Node.js ignores from its start on. */
+export const IGNORED_BY_NODE: readonly number[] = [SIG.SIGPIPE, SIG.SIGXFSZ];
