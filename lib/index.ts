@@ -35,8 +35,8 @@ export {
 } from './namespace.ts';
 export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
-export type { SpawnPlan, StdioPlan } from './plan.ts';
+export type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
 export { type RunResult, run } from './run.ts';
 export type { SignalName } from './signal.ts';
 export { spawn } from './spawn.ts';
-export type { BackendChoice, Propagation, RunSpec, SpawnSpec, Stdio } from './spec.ts';
+export type { BackendChoice, RunSpec, SpawnSpec, Stdio } from './spec.ts';

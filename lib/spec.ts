@@ -1,10 +1,8 @@
 import type { Backend } from './backend.ts';
 import type { IdRange } from './id-map.ts';
 import type { NamespaceType } from './namespace.ts';
+import type { Propagation } from './plan.ts';
 import type { SignalName } from './signal.ts';
-
-/** What mount events pass between a new mount namespace and the one it was copied from; mount_namespaces(7). */
-export type Propagation = 'private' | 'slave' | 'shared' | 'unchanged';
 
 /** One standard stream, or a further fd, of a child. */
 export type Stdio = 'inherit' | 'ignore' | 'pipe' | number | { readonly fd: number };

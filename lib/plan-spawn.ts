@@ -1,0 +1,225 @@
+import { err, ok, Result } from 'neverthrow';
+import { type InvalidOption, invalidOption } from './errors.ts';
+import { type Identity, type IdMapPlan, type IdRange, idRanges, planIdMap } from './id-map.ts';
+import { isNamespaceType, NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
+import type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
+import { signalNumber } from './signal.ts';
+import type { SpawnSpec, Stdio } from './spec.ts';
+
+type Checked<T> = Result<T, InvalidOption>;
+
+/** The first error among the fields, or all of their values. */
+const all = <T extends object>(fields: { readonly [K in keyof T]: Checked<T[K]> }): Checked<T> => {
+  const values: Partial<T> = {};
+  for (const name of Object.keys(fields) as (keyof T)[]) {
+    const field = fields[name];
+    if (field.isErr()) return err(field.error);
+    values[name] = field.value;
+  }
+  return ok(values as T);
+};
+
+/** The most fds that stdio may list. */
+const MOST_FDS = 256;
+
+/** A string that can be handed to the kernel: no NUL in it. */
+const kernelString = (option: string, value: unknown, wanted = 'a string without NUL'): Checked<string> =>
+  typeof value === 'string' && !value.includes('\0') ? ok(value) : err(invalidOption(option, value, wanted));
+
+const pathString = (option: string, value: unknown): Checked<string> =>
+  kernelString(option, value, 'a path without NUL').andThen((path) =>
+    path === '' ? err(invalidOption(option, value, 'a path that is not empty')) : ok(path),
+  );
+
+const optional = <T, R>(value: T | undefined, check: (value: T) => Checked<R>): Checked<R | null> =>
+  value === undefined ? ok(null) : check(value);
+
+const needs = <T>(option: string, value: T, types: ReadonlySet<NamespaceType>, type: NamespaceType): Checked<T> =>
+  types.has(type) ? ok(value) : err(invalidOption(option, value, `"${type}" among the namespaces with it`));
+
+const planNamespaces = (value: SpawnSpec['namespaces']): Checked<ReadonlySet<NamespaceType>> => {
+  if (value === undefined) return ok(new Set());
+  if (!Array.isArray(value)) return err(invalidOption('namespaces', value, 'a list of namespace types'));
+  const wrong = value.findIndex((type) => !isNamespaceType(type));
+  return wrong === -1
+    ? ok(new Set(value))
+    : err(invalidOption(`namespaces[${wrong}]`, value[wrong], `one of ${NAMESPACE_TYPES.join(', ')}`));
+};
+
+const planUtsName = (
+  option: 'hostname' | 'domainname',
+  value: string | undefined,
+  types: ReadonlySet<NamespaceType>,
+): Checked<string | null> =>
+  optional(value, (name) =>
+    kernelString(option, name)
+      .andThen((text) =>
+        Buffer.byteLength(text) <= 64 ? ok(text) : err(invalidOption(option, text, 'at most 64 bytes')),
+      )
+      .andThen((text) => needs(option, text, types, 'uts')),
+  );
+
+const PROPAGATIONS: readonly Propagation[] = ['private', 'slave', 'shared', 'unchanged'];
+
+const planPropagation = (
+  value: Propagation | undefined,
+  types: ReadonlySet<NamespaceType>,
+): Checked<Propagation | null> => {
+  if (value === undefined) return ok(types.has('mnt') ? 'private' : null);
+  return PROPAGATIONS.includes(value)
+    ? needs('propagation', value, types, 'mnt')
+    : err(invalidOption('propagation', value, `one of ${PROPAGATIONS.join(', ')}`));
+};
+
+const planMountProc = (value: SpawnSpec['mountProc'], types: ReadonlySet<NamespaceType>): Checked<string | null> => {
+  if (value === undefined || value === false) return ok(null);
+  return (value === true ? ok('/proc') : pathString('mountProc', value)).andThen((path) =>
+    needs('mountProc', path, types, 'mnt'),
+  );
+};
+
+const flag = (option: string, value: unknown): Checked<boolean> =>
+  value === undefined || typeof value === 'boolean'
+    ? ok(value === true)
+    : err(invalidOption(option, value, 'true or false'));
+
+const planMaps = (spec: SpawnSpec, types: ReadonlySet<NamespaceType>, own: Identity): Checked<IdMapPlan | null> => {
+  const { mapRootUser, mapCurrentUser, uidMap, gidMap, setgroups } = spec;
+  for (const [option, value] of Object.entries({ mapRootUser, mapCurrentUser })) {
+    const checked = flag(option, value);
+    if (checked.isErr()) return err(checked.error);
+  }
+  const given = Object.entries({ mapRootUser, mapCurrentUser, uidMap, gidMap, setgroups }).filter(
+    ([, value]) => value !== undefined && value !== false,
+  );
+  const [first] = given;
+  if (first === undefined) return ok(null);
+  if (!types.has('user')) return needs(first[0], first[1], types, 'user').map(() => null);
+  if (setgroups !== undefined && setgroups !== 'allow' && setgroups !== 'deny') {
+    return err(invalidOption('setgroups', setgroups, '"allow" or "deny"'));
+  }
+  const words = given.filter(([option]) => option === 'mapRootUser' || option === 'mapCurrentUser');
+  const [word] = words;
+  const other = given.find(([option]) => option !== word?.[0] && option !== 'setgroups');
+  if (word !== undefined && other !== undefined) {
+    return err(invalidOption(other[0], other[1], `no other map beside "${word[0]}"`));
+  }
+  if (word !== undefined) {
+    const line = (id: number) => [{ inside: word[0] === 'mapRootUser' ? 0 : id, outside: id, count: 1 }];
+    return ok(planIdMap(line(own.uid), line(own.gid), setgroups, own));
+  }
+  const ranges = (option: string, value: IdRange | readonly IdRange[] | undefined) =>
+    value === undefined ? ok([]) : idRanges(option, value);
+  return Result.combine([ranges('uidMap', uidMap), ranges('gidMap', gidMap)]).map(([uid, gid]) =>
+    planIdMap(uid ?? [], gid ?? [], setgroups, own),
+  );
+};
+
+const planStdioEntry = (entry: Stdio | undefined | null, fd: number): Checked<StdioPlan> => {
+  if (entry === undefined || entry === null || entry === 'pipe') return ok({ type: 'pipe' });
+  if (entry === 'ignore') return ok({ type: 'ignore' });
+  if (entry === 'inherit') return ok({ type: 'fd', fd });
+  const ours = typeof entry === 'object' ? entry.fd : entry;
+  return Number.isInteger(ours) && ours >= 0 && ours <= 0x7fffffff
+    ? ok({ type: 'fd', fd: ours })
+    : err(
+        invalidOption(
+          `stdio[${fd}]`,
+          typeof entry === 'object' ? { fd: ours } : entry,
+          '"inherit", "ignore", "pipe", an fd, or a stream with an open fd',
+        ),
+      );
+};
+
+const planStdio = (value: SpawnSpec['stdio']): Checked<readonly StdioPlan[]> => {
+  if (value !== undefined && typeof value !== 'string' && !Array.isArray(value)) {
+    return err(invalidOption('stdio', value, '"inherit", "ignore", "pipe" or a list of them'));
+  }
+  const entries: readonly (Stdio | undefined)[] = Array.isArray(value)
+    ? value
+    : ([value, value, value] as readonly (Stdio | undefined)[]);
+  if (entries.length > MOST_FDS) {
+    return err(invalidOption('stdio', `${entries.length} entries`, `at most ${MOST_FDS} entries`));
+  }
+  const three = entries.length < 3 ? [...entries, ...Array(3 - entries.length)] : entries;
+  return Result.combine(Array.from(three, planStdioEntry));
+};
+
+const planEnv = (env: SpawnSpec['env']): Checked<readonly string[] | null> => {
+  if (env === undefined) return ok(null);
+  if (typeof env !== 'object' || env === null || Array.isArray(env)) {
+    return err(invalidOption('env', env, 'an object of strings'));
+  }
+  const lines: string[] = [];
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) continue;
+    if (name === '' || name.includes('=') || name.includes('\0')) {
+      return err(invalidOption('env', name, 'names without "=" and NUL'));
+    }
+    if (typeof value !== 'string' || value.includes('\0')) {
+      return err(invalidOption(`env.${name}`, value, 'a string without NUL'));
+    }
+    lines.push(`${name}=${value}`);
+  }
+  return ok(lines);
+};
+
+/** What confstr(_CS_PATH) says on Linux: where commands are searched without PATH. */
+const DEFAULT_PATH = '/bin:/usr/bin';
+
+const searchPath = (command: string, env: SpawnSpec['env']): readonly string[] => {
+  if (String(command).includes('/')) return [];
+  const path = (env ?? process.env)['PATH'];
+  // An empty entry means the working directory, as for execvp(3).
+  return (typeof path === 'string' ? path : DEFAULT_PATH).split(':').map((dir) => dir || '.');
+};
+
+const planArgv = (command: string, args: readonly string[], argv0: string | undefined): Checked<readonly string[]> => {
+  if (!Array.isArray(args)) return err(invalidOption('args', args, 'a list of strings'));
+  for (const [index, arg] of args.entries()) {
+    const checked = kernelString(`args[${index}]`, arg);
+    if (checked.isErr()) return err(checked.error);
+  }
+  return optional(argv0, (name) => kernelString('argv0', name)).map((name) => [name ?? command, ...args]);
+};
+
+const planSignal = (option: string, value: string | undefined): Checked<number | null> =>
+  optional(value, (name) => {
+    const number = typeof name === 'string' ? signalNumber(name) : undefined;
+    return number === undefined ? err(invalidOption(option, name, 'the name of a signal')) : ok(number);
+  });
+
+const ownIdentity = (): Identity => ({
+  uid: process.geteuid?.() ?? 0,
+  gid: process.getegid?.() ?? 0,
+});
+
+/**
+ * Checks a command and its spec, and fills in every default.
+ *
+ * @param command - a path, or a name that is searched in PATH inside the child
+ * @param args - its arguments, without argv[0]
+ * @param spec - what the child is to be given
+ * @returns the plan, or `invalid-option` naming the option, its value and what is wanted
+ */
+export const planSpawn = (command: string, args: readonly string[], spec: SpawnSpec): Checked<SpawnPlan> => {
+  if (typeof spec !== 'object' || spec === null) return err(invalidOption('spec', spec, 'an object'));
+  return planNamespaces(spec.namespaces).andThen((types) =>
+    all<SpawnPlan>({
+      command: pathString('command', command),
+      argv: planArgv(command, args, spec.argv0),
+      env: planEnv(spec.env),
+      searchPath: ok(searchPath(command, spec.env)),
+      namespaces: ok(NAMESPACE_TYPES.filter((type) => types.has(type))),
+      hostname: planUtsName('hostname', spec.hostname, types),
+      domainname: planUtsName('domainname', spec.domainname, types),
+      propagation: planPropagation(spec.propagation, types),
+      mountProc: planMountProc(spec.mountProc, types),
+      idMap: planMaps(spec, types, ownIdentity()),
+      cwd: optional(spec.cwd, (cwd) => pathString('cwd', cwd)),
+      stdio: planStdio(spec.stdio),
+      detached: flag('detached', spec.detached),
+      parentDeathSignal: planSignal('parentDeathSignal', spec.parentDeathSignal),
+    }),
+  );
+};
