@@ -1,0 +1,90 @@
+import type { Option } from 'commander';
+import { err, ok, type Result } from 'neverthrow';
+import { type UsageError, usageError } from './usage-error.ts';
+
+/** A command line, cut where the command begins. */
+export interface SplitLine {
+  /** Every option in its long form, with `=value` where it takes one. */
+  readonly options: readonly string[];
+  /** The command and its arguments, untouched. */
+  readonly command: readonly string[];
+}
+
+type Step = Result<{ readonly tokens: readonly string[]; readonly taken: number }, UsageError>;
+
+const longOf = (option: Option): string => option.long ?? '';
+
+/** An exact name, or the start of just one, as for getopt_long(3); undefined for a name that is none. */
+const byName = (name: string, known: readonly Option[]): Result<Option | undefined, UsageError> => {
+  const exact = known.find((option) => option.long === name);
+  if (exact !== undefined) return ok(exact);
+  const candidates = name.length > 2 ? known.filter((option) => longOf(option).startsWith(name)) : [];
+  return candidates.length > 1
+    ? err(usageError(`Option "${name}" is ambiguous, wanted one of ${candidates.map(longOf).join(', ')}`))
+    : ok(candidates[0]);
+};
+
+/** An option's token, with its value from the same word, from its preset or from the next word. */
+const withValue = (option: Option, attached: string | undefined, next: string | undefined): Step => {
+  const name = longOf(option);
+  if (attached !== undefined) {
+    return option.required || option.optional
+      ? ok({ tokens: [`${name}=${attached}`], taken: 1 })
+      : err(usageError(`Option "${name}" is given "${attached}", wanted no value`));
+  }
+  // Like getopt_long(3), an optional value stands in the same word or nowhere: `--mount-proc ls` runs ls.
+  if (option.optional) return ok({ tokens: [`${name}=${option.presetArg ?? ''}`], taken: 1 });
+  if (!option.required) return ok({ tokens: [name], taken: 1 });
+  return next === undefined
+    ? err(usageError(`Option "${name}" is the last word, wanted a value after it`))
+    : ok({ tokens: [`${name}=${next}`], taken: 2 });
+};
+
+const longOption = (word: string, next: string | undefined, known: readonly Option[]): Step => {
+  const equals = word.indexOf('=');
+  const name = equals === -1 ? word : word.slice(0, equals);
+  const attached = equals === -1 ? undefined : word.slice(equals + 1);
+  return byName(name, known).andThen((option) =>
+    // What is not known is handed on, for the parser to complain about and to suggest what is near.
+    option === undefined ? ok({ tokens: [name], taken: 1 }) : withValue(option, attached, next),
+  );
+};
+
+/** Letters in one word: `-Urpf`, and the last one's value in the rest of the word (`-pw/tmp`) or the next word. */
+const shortOptions = (word: string, next: string | undefined, known: readonly Option[]): Step => {
+  const tokens: string[] = [];
+  for (let at = 1; at < word.length; at += 1) {
+    const letter = `-${word[at]}`;
+    const option = known.find(({ short }) => short === letter);
+    if (option === undefined) return ok({ tokens: [...tokens, letter], taken: 1 });
+    const rest = word.slice(at + 1);
+    const valued = option.required && rest !== '';
+    const step = withValue(option, valued ? rest : undefined, next);
+    if (step.isErr()) return err(step.error);
+    tokens.push(...step.value.tokens);
+    if (option.required) return ok({ tokens, taken: step.value.taken });
+  }
+  return ok({ tokens, taken: 1 });
+};
+
+/**
+ * Cuts a command line into options and command, by the rules of getopt_long(3) with a leading `+`, which are unshare's.
+ *
+ * @remarks commander alone reads `--mount-proc ls` as a value and has no abbreviations.
+ * @param argv - the words after the program's name
+ * @param known - all options there are
+ */
+export const splitLine = (argv: readonly string[], known: readonly Option[]): Result<SplitLine, UsageError> => {
+  const options: string[] = [];
+  let at = 0;
+  for (let word = argv[at]; word !== undefined; word = argv[at]) {
+    if (word === '--') return ok({ options, command: argv.slice(at + 1) });
+    if (!word.startsWith('-') || word === '-') break;
+    const read = word.startsWith('--') ? longOption : shortOptions;
+    const step = read(word, argv[at + 1], known);
+    if (step.isErr()) return err(step.error);
+    options.push(...step.value.tokens);
+    at += step.value.taken;
+  }
+  return ok({ options, command: argv.slice(at) });
+};

@@ -1,0 +1,28 @@
+import { Option } from 'commander';
+
+/** Options of unshare(1) for which the library has nothing yet, and what they would do. */
+const REFUSED = [
+  { flags: '--map-auto', does: 'map the ids of /etc/subuid and /etc/subgid' },
+  { flags: '--map-subids', does: 'map the ids of /etc/subuid and /etc/subgid' },
+  { flags: '--owner <uid:gid>', does: 'make a user namespace that belongs to somebody else' },
+  { flags: '--keep-caps', does: 'keep capabilities across the start of a command that is not root inside' },
+  { flags: '-R, --root <dir>', does: 'change the root directory' },
+  { flags: '-S, --setuid <uid>', does: 'change the user id inside' },
+  { flags: '-G, --setgid <gid>', does: 'change the group id inside' },
+  { flags: '--monotonic <offset>', does: 'shift the monotonic clock' },
+  { flags: '--boottime <offset>', does: 'shift the boot-time clock' },
+  { flags: '--mount-binfmt [dir]', does: 'mount binfmt_misc' },
+  { flags: '-l, --load-interp <definition>', does: 'register a binary format' },
+] as const;
+
+/** What the refused options would do, by long name. */
+export const REFUSED_DEEDS: ReadonlyMap<string, string> = new Map(
+  REFUSED.map(({ flags, does }) => [new Option(flags).long ?? flags, does]),
+);
+
+/** The refused options as options: known, so that they are told from a typing error, and in no help text. */
+export const refusedOptions = (): readonly Option[] => REFUSED.map(({ flags }) => new Option(flags).hideHelp());
+
+/** The one sentence that refuses. */
+export const refusal = (written: string, does: string): string =>
+  `Option "${written}" is not supported yet: ns-run cannot ${does}`;

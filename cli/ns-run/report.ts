@@ -1,0 +1,53 @@
+import { match } from 'ts-pattern';
+import type { Diagnosis, ExitError, SpawnError, SpawnSpec } from '../../lib/index.ts';
+import type { UsageError } from './usage-error.ts';
+
+/** The library's options by the names that they have on a command line. */
+const WRITTEN: { readonly [K in keyof SpawnSpec]?: string } = {
+  hostname: '--hostname',
+  domainname: '--domainname',
+  propagation: '--propagation',
+  mountProc: '--mount-proc',
+  uidMap: '--map-users',
+  gidMap: '--map-groups',
+  setgroups: '--setgroups',
+  cwd: '--wd',
+  env: '--env',
+  timeoutMs: '--timeout',
+  parentDeathSignal: '--kill-child',
+  backend: '--backend',
+};
+
+const written = (message: string, option: string): string =>
+  message.replace(`"${option}"`, `"${WRITTEN[option as keyof SpawnSpec] ?? option}"`);
+
+const explained = (diagnosis: Diagnosis | null): readonly string[] =>
+  diagnosis === null
+    ? []
+    : [
+        diagnosis.confidence === 'certain' ? diagnosis.summary : `${diagnosis.summary} (${diagnosis.confidence})`,
+        ...diagnosis.evidence.map(({ source, value }) => `evidence: ${source}: ${value}`),
+        ...diagnosis.remedy.map((command) => `remedy: ${command}`),
+      ];
+
+/** An error for a person to read: the first line says what failed, further ones why and what to do. */
+export const report = (error: SpawnError | ExitError | UsageError): string => {
+  const [first, ...more] = match(error)
+    .with({ type: 'usage' }, ({ message }) => [message, 'Try "ns-run --help"'])
+    .with({ type: 'invalid-option' }, ({ message, option }) => [written(message, option)])
+    .with({ type: 'setup-failed' }, ({ step, call, errno, diagnosis }) => [
+      `Set-up failed at ${step}: ${call}${errno === null ? '' : `: ${errno}`}`,
+      ...explained(diagnosis),
+    ])
+    .with(
+      { type: 'unsupported' },
+      { type: 'backend-unavailable' },
+      { type: 'exec-failed' },
+      { type: 'timed-out' },
+      { type: 'aborted' },
+      { type: 'exit-lost' },
+      ({ message }) => [message],
+    )
+    .exhaustive();
+  return [`ns-run: ${first}\n`, ...more.map((line) => `  ${line}\n`)].join('');
+};

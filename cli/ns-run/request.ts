@@ -1,0 +1,127 @@
+import { CommanderError } from 'commander';
+import { err, ok, Result } from 'neverthrow';
+import type { BackendChoice, NamespaceType, Propagation, SpawnSpec } from '../../lib/index.ts';
+import { readEnv, shell } from './environment.ts';
+import { splitLine } from './getopt.ts';
+import type { Host } from './host.ts';
+import { innerId, readMap } from './identity.ts';
+import { createProgram, type Inner, type RawOptions, TYPE_OPTIONS } from './program.ts';
+import { REFUSED_DEEDS, refusal } from './refused.ts';
+import { type UsageError, usageError } from './usage-error.ts';
+import { parseDuration, parseSignal } from './words.ts';
+
+/** A command to run, or to explain. */
+export interface RunRequest {
+  readonly type: 'run' | 'explain';
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly spec: SpawnSpec;
+  readonly forwardSignals: boolean;
+}
+
+/** What a command line asks for. */
+export type Request = { readonly type: 'help' } | { readonly type: 'version' } | RunRequest;
+
+type Read<T> = Result<T, UsageError>;
+
+const optional = <T>(value: string | undefined, read: (value: string) => Read<T>): Read<T | undefined> =>
+  value === undefined ? ok(undefined) : read(value);
+
+/** The entries that have a value; a spec tells an option that is left out from one that is undefined. */
+const present = <T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+
+const parse = (argv: readonly string[]): Read<{ raw: RawOptions; inner: Inner; words: readonly string[] }> => {
+  const { command, inner } = createProgram();
+  return splitLine(argv, command.options).andThen(({ options, command: words }) => {
+    try {
+      command.parse([...options], { from: 'user' });
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error;
+      // "error: unknown option '--forc'\n(Did you mean --fork?)"
+      const said = error.message
+        .replace(/^error: /, '')
+        .replaceAll("'", '"')
+        .replace('\n', ' ');
+      return err(usageError(said.charAt(0).toUpperCase() + said.slice(1)));
+    }
+    return ok({ raw: command.opts<RawOptions>(), inner, words });
+  });
+};
+
+/** The one sentence for the first option that unshare has and ns-run has not, if there is any. */
+const refuse = (raw: RawOptions): Read<null> => {
+  const given = new Map(Object.entries(raw));
+  for (const [long, deed] of REFUSED_DEEDS) {
+    const attribute = long.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    if (given.has(attribute)) return err(usageError(refusal(long, deed)));
+  }
+  for (const option of Object.keys(TYPE_OPTIONS)) {
+    const file = given.get(option);
+    if (typeof file === 'string' && file !== '') {
+      return err(usageError(refusal(`--${option}=${file}`, 'keep a namespace in a file')));
+    }
+  }
+  return ok(null);
+};
+
+const planTypes = (raw: RawOptions, mapped: boolean): readonly NamespaceType[] => {
+  const types = new Set<NamespaceType>();
+  for (const [option, type] of Object.entries(TYPE_OPTIONS)) {
+    if (raw.all === true || raw[option as keyof typeof TYPE_OPTIONS] !== undefined) types.add(type);
+  }
+  if (mapped) types.add('user');
+  if (raw.mountProc !== undefined) types.add('mnt');
+  if (raw.hostname !== undefined || raw.domainname !== undefined) types.add('uts');
+  return [...types];
+};
+
+/**
+ * Reads a command line.
+ *
+ * @remarks Values that mean something to the library go there as they are: the library checks them, once.
+ * @param argv - the words after the program's name
+ * @param host - the machine and the caller
+ */
+export const readRequest = (argv: readonly string[], host: Host): Read<Request> =>
+  parse(argv).andThen(({ raw, inner, words }): Read<Request> => {
+    if (raw.help === true) return ok({ type: 'help' });
+    if (raw.version === true) return ok({ type: 'version' });
+    return refuse(raw)
+      .andThen(() =>
+        Result.combine([
+          readMap(innerId('--map-user', inner.user, host.uid, host.findUser), '--map-users', raw.mapUsers),
+          readMap(innerId('--map-group', inner.group, host.gid, host.findGroup), '--map-groups', raw.mapGroups),
+          readEnv(raw, host.env),
+          optional(raw.killChild, (text) => parseSignal('--kill-child', text)),
+          optional(raw.timeout, (text) => parseDuration('--timeout', text)),
+        ]),
+      )
+      .map(([uidMap, gidMap, env, parentDeathSignal, timeoutMs]): Request => {
+        const [command, ...args] = words;
+        const login = command === undefined ? shell(env ?? host.env) : undefined;
+        return {
+          type: raw.explain === true ? 'explain' : 'run',
+          command: login?.command ?? command ?? '',
+          args,
+          forwardSignals: raw.forwardSignals === true,
+          spec: present<SpawnSpec>({
+            namespaces: planTypes(raw, uidMap !== undefined || gidMap !== undefined),
+            hostname: raw.hostname,
+            domainname: raw.domainname,
+            propagation: raw.propagation as Propagation | undefined,
+            mountProc: raw.mountProc,
+            uidMap,
+            gidMap,
+            setgroups: raw.setgroups as SpawnSpec['setgroups'],
+            cwd: raw.wd,
+            env,
+            argv0: login?.argv0,
+            stdio: 'inherit',
+            timeoutMs,
+            parentDeathSignal,
+            backend: raw.backend as BackendChoice | undefined,
+          }),
+        };
+      });
+  });

@@ -1,0 +1,110 @@
+import type { Child, SignalName } from '../../lib/index.ts';
+import { processState } from './process-state.ts';
+import { inForeground, underJobControl } from './terminal.ts';
+
+/** Signals that end a process; a terminal sends the first two to the command as well. */
+const ENDING = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+/** Signals that stop a process; a terminal sends them to the command as well. */
+const STOPPING = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const;
+
+type Ending = (typeof ENDING)[number];
+type Stopping = (typeof STOPPING)[number];
+
+/** ns-run's own signals, held from before the command exists until it has ended. */
+export interface HeldSignals {
+  /** Aborted by a signal that comes while there is no command yet. */
+  readonly abort: AbortSignal;
+  /** The signal that ended the set-up, or in whose stead the command got SIGKILL. */
+  readonly endedBy: () => SignalName | null;
+  /** From now on signals are about this command. */
+  readonly follow: (child: Child) => void;
+  /** Gives ns-run its ordinary signals back. */
+  readonly release: () => void;
+}
+
+/** That the command has ended meanwhile is no error. */
+const send = (child: Child, signal: SignalName): void => {
+  child.kill(signal).unwrapOr(undefined);
+};
+
+/** Stops this process until somebody continues it. */
+const stopSelf = (listener: () => void): void => {
+  process.off('SIGTSTP', listener);
+  process.kill(process.pid, 'SIGTSTP');
+  process.on('SIGTSTP', listener);
+};
+
+/**
+ * Makes ns-run outlive its command, and share its fate otherwise.
+ *
+ * @remarks The kernel keeps signals from pid 1 of a pid namespace that pid 1 has no handler for, except SIGKILL and SIGSTOP
+ * from outside: without help neither Ctrl-C nor Ctrl-Z nor SIGTERM would do anything to `ns-run -p sleep 60`. Where the
+ * command leaves a signal to its default, ns-run does the default: SIGKILL or SIGSTOP.
+ * @param forwardInterrupt - whether SIGINT is passed on although a terminal's Ctrl-C reaches the command by itself
+ */
+export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
+  const before = new AbortController();
+  let endedBy: SignalName | null = null;
+  let child: Child | null = null;
+  let resuming = false;
+
+  const onEnding = (signal: Ending): void => {
+    if (child === null) {
+      endedBy ??= signal;
+      before.abort(signal);
+      return;
+    }
+    const fromKeyboard = signal === 'SIGINT' || signal === 'SIGQUIT';
+    const forward = !fromKeyboard || (signal === 'SIGINT' && forwardInterrupt);
+    if (!forward && !inForeground()) return;
+    const state = processState(child.pid);
+    if (state?.init === true && state.isDefault(signal)) {
+      endedBy ??= signal;
+      send(child, 'SIGKILL');
+    } else if (forward) send(child, signal);
+  };
+
+  /** Stops with the command, so that the shell that waits for ns-run gets its terminal back, and continues with it. */
+  const stopWithChild = (): void => {
+    if (child === null || resuming || processState(child.pid)?.stopped !== true || !underJobControl()) return;
+    stopSelf(onTstp);
+    if (processState(child.pid)?.stopped === true) send(child, 'SIGCONT');
+    // What came before the stop is still in the queue and must not stop us again.
+    resuming = true;
+    setImmediate(() => {
+      resuming = false;
+      stopWithChild();
+    });
+  };
+
+  const onStopping = (signal: Stopping): void => {
+    if (child === null || resuming || !underJobControl()) return;
+    const state = processState(child.pid);
+    if (state?.stopped === false && state.isDefault(signal)) send(child, state.init ? 'SIGSTOP' : signal);
+    stopWithChild();
+  };
+  const onTstp = (): void => onStopping('SIGTSTP');
+
+  const onContinue = (): void => {
+    if (child !== null && processState(child.pid)?.stopped === true) send(child, 'SIGCONT');
+  };
+
+  const listeners: readonly (readonly [NodeJS.Signals, () => void])[] = [
+    ...ENDING.map((signal) => [signal, () => onEnding(signal)] as const),
+    ...STOPPING.map((signal) => [signal, signal === 'SIGTSTP' ? onTstp : () => onStopping(signal)] as const),
+    ['SIGCONT', onContinue],
+    ['SIGCHLD', stopWithChild],
+  ];
+  for (const [signal, listener] of listeners) process.on(signal, listener);
+  return {
+    abort: before.signal,
+    endedBy: () => endedBy,
+    follow: (started) => {
+      child = started;
+    },
+    release: () => {
+      child = null;
+      for (const [signal, listener] of listeners) process.off(signal, listener);
+    },
+  };
+};
