@@ -8,10 +8,15 @@ import type { MappedMemory, Native } from './native.ts';
 /** Pages of 64 KiB exist on arm64; what is a multiple of that is a multiple of every page. */
 const LARGEST_PAGE = 65_536;
 
-/** The runner's page, and the memory that programs are built in. One per thread; memory is kept and used again. */
+/** Memory for programs; one at a time, kept and used again, never smaller than before. */
+export interface Arena {
+  /** Memory of at least so many bytes; valid until the next call. An errno when memory is short. */
+  readonly take: (size: number) => Result<MappedMemory, number>;
+}
+
+/** The runner's page, and the memory that programs are built in; one per thread. */
 export interface ProgramMemory {
-  /** The arena, of at least so many bytes; valid until the next call. An errno when memory is short. */
-  readonly arena: (size: number) => Result<MappedMemory, number>;
+  readonly makeArena: () => Arena;
   /** Runs the program whose header is at the address. */
   readonly run: (base: number) => void;
 }
@@ -32,30 +37,29 @@ const mapRunner = (native: Native, arch: Arch): Result<MappedMemory, number> =>
 /** Sets up program memory for the calling thread. */
 export const openMemory = (native: Native, arch: Arch): Result<ProgramMemory, number> =>
   mapRunner(native, arch).map((runner) => {
-    let arena: MappedMemory | null = null;
-    const release = (): void => {
-      if (arena !== null) native.unmap(arena.address, arena.bytes.length);
-      arena = null;
+    const mapped = new Set<MappedMemory>([runner]);
+    const unmap = (memory: MappedMemory): void => {
+      mapped.delete(memory);
+      native.unmap(memory.address, memory.bytes.length);
     };
     // The memory of a process goes with it; that of a worker thread has to be given back.
-    if (!isMainThread) {
-      process.once('exit', () => {
-        release();
-        native.unmap(runner.address, LARGEST_PAGE);
-      });
-    }
-    return {
-      arena: (size) => {
-        if (arena !== null && arena.bytes.length >= size) return ok(arena);
-        let wanted = LARGEST_PAGE;
-        while (wanted < size) wanted *= 2;
-        return native.map(wanted).map((mapped) => {
-          release();
-          writeCarrierPrefix(mapped.bytes.subarray(0, CARRIER_PREFIX_SIZE), arch);
-          arena = mapped;
-          return mapped;
-        });
-      },
-      run: (base) => native.call(runner.address, base),
+    if (!isMainThread) process.once('exit', () => mapped.forEach(unmap));
+    const makeArena = (): Arena => {
+      let current: MappedMemory | null = null;
+      return {
+        take: (size) => {
+          if (current !== null && current.bytes.length >= size) return ok(current);
+          let wanted = LARGEST_PAGE;
+          while (wanted < size) wanted *= 2;
+          return native.map(wanted).map((memory) => {
+            if (current !== null) unmap(current);
+            writeCarrierPrefix(memory.bytes.subarray(0, CARRIER_PREFIX_SIZE), arch);
+            mapped.add(memory);
+            current = memory;
+            return memory;
+          });
+        },
+      };
     };
+    return { makeArena, run: (base) => native.call(runner.address, base) };
   });

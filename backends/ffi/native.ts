@@ -9,6 +9,8 @@ export interface Native {
   /** Makes mapped memory readable and executable, and no longer writable. */
   readonly seal: (memory: MappedMemory) => Result<void, number>;
   readonly unmap: (address: number, size: number) => void;
+  /** Where libc keeps its pointer to the environment; see environ(7). */
+  readonly environ: number;
   /** Calls the code at `code` with the address `argument`; one FFI call. */
   readonly call: (code: number, argument: number) => void;
 }
@@ -17,7 +19,13 @@ export interface Native {
 export interface MappedMemory {
   readonly address: number;
   readonly bytes: Buffer;
+  /** The same memory as 32-bit numbers. */
+  readonly words: Int32Array;
 }
+
+/** The 32-bit numbers of a buffer that begins at a multiple of 4. */
+export const wordsOf = ({ buffer, byteOffset, length }: Buffer): Int32Array =>
+  new Int32Array(buffer, byteOffset, length >> 2);
 
 /** How many FFI calls this thread has made; tests hold a spawn to one. */
 export const ffiCalls = { count: 0 };
@@ -60,7 +68,16 @@ const bind = (ffi: typeof import('ffi-rs')): Native => {
   const paramsValue = [0, 0, 1, 1, 0];
   const search = { library: LIBC, funcName: 'bsearch', retType: U64, paramsType, paramsValue };
 
+  const environ = ffi.load({
+    library: LIBC,
+    funcName: 'dlsym',
+    retType: U64,
+    paramsType: [U64, 0 as DataType.String],
+    paramsValue: [0, 'environ'],
+  });
+
   return {
+    environ,
     map: (size) => {
       const mapped = callWithErrno('mmap', U64, [
         0,
@@ -79,7 +96,8 @@ const bind = (ffi: typeof import('ffi-rs')): Native => {
         paramsType: [U64, U64, U64],
         paramsValue: [mapped.value, mapped.value, 0],
       });
-      return ok({ address: mapped.value, bytes: ffi.createExternalBuffer(pointer, size) });
+      const bytes = ffi.createExternalBuffer(pointer, size);
+      return ok({ address: mapped.value, bytes, words: wordsOf(bytes) });
     },
     seal: ({ address, bytes }) => {
       const sealed = callWithErrno('mprotect', I32, [address, bytes.length, PROT_READ | PROT_EXEC]);

@@ -4,24 +4,33 @@ import { RUSAGE, WAIT } from './abi/constants.ts';
 import type { Host } from './host.ts';
 import { num, shown, words } from './program/argument.ts';
 import type { ProgramBuilder } from './program/builder.ts';
+import { readStatusPipe } from './spawn/status-pipe.ts';
 
-/** A child that is waited for. */
-interface Waiting {
+/** A child that is followed from its clone to its end. */
+export interface Followed {
   readonly pid: number;
+  /** Closed at the end; -1 where there is none. */
   readonly pidfd: number;
-  /** null: somebody else has taken its status. */
+  /** Our end of a status pipe, which does not block; closed at its end. -1 where there is none. */
+  readonly statusFd: number;
+  /** What came through the status pipe; `ended`: nothing more will. */
+  readonly onStatus: (bytes: Buffer, ended: boolean) => void;
+  /** How it ended; null: somebody else has taken its status. */
   readonly onEnd: (status: ExitStatus | null) => void;
+}
+
+interface Child extends Followed {
+  statusPending: boolean;
   keepsAlive: boolean;
 }
 
-/** What {@link Reaper.watch} gives back. */
-export interface Watched {
-  readonly setRef: (ref: boolean) => void;
-}
-
-/** How often a worker thread, to which no signal comes, looks for children that have ended. */
-const POLL_MS = 4;
+/** How often a worker thread, to which no signal comes, looks after its children. */
+const POLL_MS = 2;
+/** When a set-up is looked at for the first time, if no signal has come by then; most are done. */
+const FIRST_LOOK_MS = 1;
 const FOREVER_MS = 0x7fffffff;
+const FIRST_READ_SIZE = 512;
+const SECOND_READ_SIZE = 4_096;
 
 /** Reads a struct rusage. */
 export const readUsage = (program: ProgramBuilder, address: number): ResourceUsage => {
@@ -33,103 +42,154 @@ export const readUsage = (program: ProgramBuilder, address: number): ResourceUsa
   };
 };
 
+interface Slots {
+  readonly wait: number;
+  readonly status: number;
+  readonly usage: number;
+  readonly reads: readonly (readonly [op: number, address: number])[];
+}
+
+const addLook = (program: ProgramBuilder, { pid, pidfd, statusFd, statusPending }: Child): Slots => {
+  const status = program.int32s(0, 0);
+  const usage = program.room(RUSAGE.size);
+  const running = program.label();
+  const args = [num(pid), shown(status, '&status'), words(WAIT.WNOHANG, WAIT), shown(usage, '&rusage')];
+  const wait = program.op('wait4', args, { onError: 'next', onZero: running });
+  if (pidfd >= 0) program.op('close', [num(pidfd)], { onError: 'next' });
+  program.place(running);
+  if (!statusPending) return { wait, status, usage, reads: [] };
+  const later = program.label();
+  const ended = program.label();
+  const read = (size: number): readonly [number, number] => {
+    const address = program.room(size);
+    const op = program.op('read', [num(statusFd), shown(address, 'buf'), num(size)], {
+      onError: later,
+      onZero: ended,
+      expected: true,
+    });
+    return [op, address];
+  };
+  const reads = [read(FIRST_READ_SIZE), read(SECOND_READ_SIZE)];
+  // More than that is for the next look.
+  program.op('close', [num(-1)], { onError: later, expected: true });
+  program.place(ended);
+  program.op('close', [num(statusFd)], { onError: 'next' });
+  program.place(later);
+  return { wait, status, usage, reads };
+};
+
 /**
- * Waits for children without a thread: SIGCHLD makes it look at its own pids, and at no others, so that whoever else has
- * children in this process keeps them. All are asked for in one program, which also closes the pidfds of those that ended.
+ * Follows children without a thread: SIGCHLD makes it look at its own pids, and at no others, so that whoever else has
+ * children in this process keeps them. All are looked at in one program, which reads their status pipes, waits for them
+ * without blocking, and closes what they no longer need.
+ *
+ * A status pipe is no stream of Node's at first: making one costs more than the clone, and most set-ups are done a
+ * millisecond later. Those that are not become streams then, so that nothing is polled.
  */
 export class Reaper {
   readonly #host: Host;
-  readonly #children = new Map<number, Waiting>();
-  #listening = false;
+  readonly #children = new Map<number, Child>();
   #alive = 0;
+  #listening = false;
   #timer: NodeJS.Timeout | null = null;
-  readonly #sweep = (): void => this.sweep();
+  #firstLook: NodeJS.Timeout | null = null;
+  readonly #look = (): void => this.look();
 
   constructor(host: Host) {
     this.#host = host;
   }
 
-  /** To be called before a child is started, so that its end is not missed. */
+  /** To be called before a child is started, so that its end is not missed. The listener, which keeps nothing alive, stays. */
   listen(): void {
     if (this.#listening || !isMainThread) return;
-    process.on('SIGCHLD', this.#sweep);
+    process.on('SIGCHLD', this.#look);
     this.#listening = true;
   }
 
-  /** To be called when a start after {@link Reaper.listen} came to nothing. */
-  unlisten(): void {
-    if (this.#children.size > 0 || !this.#listening) return;
-    process.removeListener('SIGCHLD', this.#sweep);
-    this.#listening = false;
+  /** Follows a child; the event loop stays alive for it. */
+  follow(followed: Followed): void {
+    const child: Child = { ...followed, statusPending: followed.statusFd >= 0, keepsAlive: false };
+    this.#children.set(child.pid, child);
+    this.setRef(child.pid, true);
+    this.#schedule(child);
   }
 
-  /** Waits for a child; closes `pidfd`, when it is not -1, at its end. */
-  watch(pid: number, pidfd: number, onEnd: Waiting['onEnd']): Watched {
-    const child: Waiting = { pid, pidfd, onEnd, keepsAlive: false };
-    this.#children.set(pid, child);
-    this.#setRef(child, true);
-    this.#tick();
-    return { setRef: (ref) => this.#children.get(pid) === child && this.#setRef(child, ref) };
-  }
-
-  /** Looks for children that have ended. */
-  sweep(): void {
-    const children = [...this.#children.values()];
-    if (children.length === 0) return;
-    const slots: { op: number; status: number; usage: number }[] = [];
-    const ran = this.#host.runCalls((program) => {
-      slots.length = 0;
-      for (const child of children) slots.push(addWait(program, child));
-    });
-    // Without memory for a program the next signal, or tick, has to do.
-    if (ran.isErr()) return;
-    for (const [index, child] of children.entries()) {
-      const slot = slots[index];
-      if (slot === undefined) continue;
-      const result = ran.value.result(slot.op);
-      if (result === 0) continue;
-      const status =
-        result === child.pid ? exitStatus(ran.value.read32(slot.status), readUsage(ran.value, slot.usage)) : null;
-      this.#forget(child);
-      // Other callbacks may run programs of their own: everything has to be read before the first.
-      queueMicrotask(() => child.onEnd(status));
-    }
-    this.#tick();
-  }
-
-  #forget(child: Waiting): void {
-    this.#children.delete(child.pid);
-    this.#setRef(child, false);
-    this.unlisten();
-  }
-
-  #setRef(child: Waiting, ref: boolean): void {
-    if (child.keepsAlive === ref) return;
+  /** Whether the event loop stays alive for a child. */
+  setRef(pid: number, ref: boolean): void {
+    const child = this.#children.get(pid);
+    if (child === undefined || child.keepsAlive === ref) return;
     child.keepsAlive = ref;
     this.#alive += ref ? 1 : -1;
     if (this.#alive === 0) this.#timer?.unref();
     else this.#timer?.ref();
   }
 
-  /** One timer for all children: on the main thread it only keeps the event loop alive, in a worker it polls. */
-  #tick(): void {
-    if (this.#children.size === 0) {
-      clearInterval(this.#timer ?? undefined);
-      this.#timer = null;
-    } else if (this.#timer === null) {
-      this.#timer = setInterval(this.#sweep, isMainThread ? FOREVER_MS : POLL_MS);
-      if (this.#alive === 0) this.#timer.unref();
+  /** Looks at all children. */
+  look(): void {
+    const children = [...this.#children.values()];
+    if (children.length === 0) return;
+    let slots: Slots[] = [];
+    const ran = this.#host.runCalls((program) => {
+      slots = children.map((child) => addLook(program, child));
+    });
+    // Without memory for a program the next signal, or tick, has to do.
+    if (ran.isErr()) return;
+    const program = ran.value;
+    // What happens next may run programs in the same memory: everything has to be read before.
+    const events: (() => void)[] = [];
+    for (const [index, child] of children.entries()) {
+      const { wait, status, usage, reads } = slots[index] as Slots;
+      this.#takeStatus(child, program, reads, events);
+      const result = program.result(wait);
+      if (result === 0) continue;
+      const ended = result === child.pid ? exitStatus(program.read32(status), readUsage(program, usage)) : null;
+      this.setRef(child.pid, false);
+      this.#children.delete(child.pid);
+      events.push(() => child.onEnd(ended));
+      // There is more in the pipe than a look takes, or a nested clone still holds the other end.
+      if (child.statusPending) events.push(() => this.#stream(child));
     }
+    if (this.#children.size === 0) this.#rest();
+    for (const event of events) event();
+  }
+
+  #takeStatus(child: Child, program: ProgramBuilder, reads: Slots['reads'], events: (() => void)[]): void {
+    const parts: Buffer[] = [];
+    let ended = false;
+    for (const [op, address] of reads) {
+      const count = program.result(op);
+      if (count > 0) parts.push(program.bytesAt(address, count));
+      // An op that was not reached reads as -1.
+      if (count === 0) ended = true;
+    }
+    if (parts.length === 0 && !ended) return;
+    if (ended) child.statusPending = false;
+    events.push(() => child.onStatus(Buffer.concat(parts), ended));
+  }
+
+  #schedule(child: Child): void {
+    if (this.#timer === null) {
+      // On the main thread it only keeps the event loop alive.
+      this.#timer = setInterval(this.#look, isMainThread ? FOREVER_MS : POLL_MS);
+    }
+    if (!child.statusPending || !isMainThread) return;
+    this.#firstLook ??= setTimeout(() => {
+      this.#firstLook = null;
+      this.look();
+      for (const late of this.#children.values()) if (late.statusPending) this.#stream(late);
+    }, FIRST_LOOK_MS);
+  }
+
+  /** Leaves a status pipe to the event loop. */
+  #stream(child: Child): void {
+    child.statusPending = false;
+    readStatusPipe(child.statusFd, child.onStatus);
+  }
+
+  #rest(): void {
+    clearInterval(this.#timer ?? undefined);
+    clearTimeout(this.#firstLook ?? undefined);
+    this.#timer = null;
+    this.#firstLook = null;
   }
 }
-
-const addWait = (program: ProgramBuilder, { pid, pidfd }: Waiting): { op: number; status: number; usage: number } => {
-  const status = program.int32s(0, 0);
-  const usage = program.filled(RUSAGE.size);
-  const running = program.label();
-  const args = [num(pid), shown(status, '&status'), words(WAIT.WNOHANG, WAIT), shown(usage, '&rusage')];
-  const op = program.op('wait4', args, { onError: 'next', onZero: running });
-  if (pidfd >= 0) program.op('close', [num(pidfd)], { onError: 'next' });
-  program.place(running);
-  return { op, status, usage };
-};

@@ -19,6 +19,7 @@ export const OPEN = {
   O_RDWR: 2,
   O_CREAT: 0o100,
   O_EXCL: 0o200,
+  O_NONBLOCK: 0o4000,
   O_CLOEXEC: 0o2000000,
 } as const;
 

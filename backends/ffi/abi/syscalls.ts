@@ -11,8 +11,6 @@ export const SYSCALLS = {
   close: [3, 57],
   rt_sigaction: [13, 134],
   rt_sigprocmask: [14, 135],
-  sched_setaffinity: [203, 122],
-  sched_getaffinity: [204, 123],
   clone: [56, 220],
   execve: [59, 221],
   wait4: [61, 260],
@@ -25,6 +23,7 @@ export const SYSCALLS = {
   setresgid: [119, 149],
   capset: [126, 91],
   prctl: [157, 167],
+  mmap: [9, 222],
   mount: [165, 40],
   sethostname: [170, 161],
   setdomainname: [171, 162],
@@ -35,7 +34,6 @@ export const SYSCALLS = {
   unshare: [272, 97],
   dup3: [292, 24],
   pipe2: [293, 59],
-  getcpu: [309, 168],
   memfd_create: [319, 279],
   execveat: [322, 281],
   pidfd_open: [434, 434],
@@ -44,17 +42,15 @@ export const SYSCALLS = {
   close_range: [436, 436],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>;
 
-/** Pseudo-ops that the runner does itself. */
-export const PSEUDO_OPS = { end: 0x8000, set_bit: 0x8001 } as const;
+/** What the runner takes for the end of a program that Node runs. */
+const END = 0x8000;
 
 /** A system call that programs may make. */
 export type SyscallName = keyof typeof SYSCALLS;
 
 /** What an op may be. */
-export type OpName = SyscallName | keyof typeof PSEUDO_OPS;
+export type OpName = SyscallName | 'end';
 
 /** The number that stands for an op on an architecture. */
-export const opNumber = (name: OpName, arch: Arch): number => {
-  if (name === 'end' || name === 'set_bit') return PSEUDO_OPS[name];
-  return SYSCALLS[name][arch === 'x64' ? 0 : 1];
-};
+export const opNumber = (name: OpName, arch: Arch): number =>
+  name === 'end' ? END : SYSCALLS[name][arch === 'x64' ? 0 : 1];

@@ -14,6 +14,8 @@ ns_run:                                 // void ns_run(header *x0): called from 
 ns_start:                               // the entry point of the carrier
         movz    x19, #(PROGRAM_BASE >> 16), lsl #16
         movk    x19, #(PROGRAM_BASE & 0xffff)
+        add     x9, sp, #24             // behind argc, one argument and NULL
+        str     x9, [x19, #32]
 first:  ldr     x20, [x19]
 
 op:     ldrh    w9, [x20, #2]
@@ -38,7 +40,7 @@ resolved:
         ldp     x2, x3, [x12, #16]
         ldp     x4, x5, [x12, #32]
         ldrh    w8, [x20]
-        tbnz    w8, #15, pseudo
+        tbnz    w8, #15, end
         svc     #0
 
 result: str     x0, [x20, #8]
@@ -64,16 +66,5 @@ goto:   ldr     x10, [x19]
         add     x20, x10, x9, lsl #6
         b       op
 
-pseudo: tbnz    w8, #0, set_bit
-        ldp     x19, x20, [sp], #16     // pseudo-op 0, end: back to Node.js
+end:    ldp     x19, x20, [sp], #16     // the pseudo-op: back to Node.js
         ret
-set_bit:                                // pseudo-op 1: sets bit x1 of the memory at x0
-        lsr     x9, x1, #3
-        and     x10, x1, #7
-        ldrb    w11, [x0, x9]
-        mov     w12, #1
-        lsl     w12, w12, w10
-        orr     w11, w11, w12
-        strb    w11, [x0, x9]
-        mov     x0, #0
-        b       result

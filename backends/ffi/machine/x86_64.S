@@ -4,8 +4,8 @@
 # CLONE_VM may share the stack of its suspended parent.
 #
 #   rbx  the program's header        0 address of the first op     8 status record: kind, op, errno, pid
-#                                   40 six arguments, resolved
-#   rbp  the current op              0 u16 system call number, or a pseudo-op from 0x8000 on
+#                                   32 the carrier's own envp       40 six arguments, resolved
+#   rbp  the current op              0 u16 system call number, or 0x8000: the end
 #                                    2 u8 bit i: argument i is the address of its value; bit 7: errors are expected
 #                                    3 u8 bit i: that value has 64 bits, not 32
 #                                    4 u16 op to go on with after an error      6 u16 and after the result 0
@@ -23,6 +23,8 @@ ns_run:                                 # void ns_run(header *rdi): called from 
         jmp     first
 ns_start:                               # the entry point of the carrier
         mov     $PROGRAM_BASE, %ebx
+        lea     24(%rsp), %rax          # behind argc, one argument and NULL
+        mov     %rax, 32(%rbx)
 first:  mov     (%rbx), %rbp
 
 op:     movzwl  2(%rbp), %edx
@@ -51,7 +53,7 @@ resolved:
         mov     80(%rbx), %r9
         movzwl  (%rbp), %eax
         btr     $15, %eax
-        jc      pseudo
+        jc      end
         syscall
 
 result: mov     %rax, 8(%rbp)
@@ -79,12 +81,6 @@ goto:   shl     $6, %eax
         mov     %rax, %rbp
         jmp     op
 
-pseudo: test    %eax, %eax
-        jnz     set_bit
-        pop     %rbp                    # pseudo-op 0, end: back to Node.js
+end:    pop     %rbp                    # the pseudo-op: back to Node.js
         pop     %rbx
         ret
-set_bit:                                # pseudo-op 1: sets bit rsi of the memory at rdi
-        bts     %rsi, (%rdi)
-        xor     %eax, %eax
-        jmp     result

@@ -7,6 +7,9 @@ import { EXPECTED_ERROR, HEADER, MOST_OPS, OP, RECORD } from './layout.ts';
 /** Memory that a program is laid out in, from `offset` on. */
 export interface ProgramSpace {
   readonly bytes: Buffer;
+  /** The same memory as 32-bit numbers. */
+  readonly words: Int32Array;
+  /** A multiple of 8. */
   readonly offset: number;
   /** The address that the byte at `offset` will have when the program runs. */
   readonly base: number;
@@ -33,15 +36,27 @@ export interface OpOptions {
 }
 
 /** An op of a finished program, as people want to see it. */
-export interface OpInfo extends OpOptions {
+export interface OpInfo {
   readonly name: OpName;
   readonly args: readonly Argument[];
+  readonly options: OpOptions;
 }
 
 /** Thrown when the space is too small; the one who provides the space catches it and provides more. */
 export class SpaceExhausted extends Error {}
 
 const HIGH = 2 ** 32;
+
+/** Strings are mostly short and ASCII: a loop beats a call into C++. False when this one is not. */
+const writeAscii = (bytes: Buffer, start: number, string: string): boolean => {
+  if (string.length > 64) return false;
+  for (let index = 0; index < string.length; index += 1) {
+    const code = string.charCodeAt(index);
+    if (code > 0x7f) return false;
+    bytes[start + index] = code;
+  }
+  return true;
+};
 
 /**
  * Writes a program into memory: first its header and data, whose addresses are known at once, then its ops.
@@ -58,7 +73,7 @@ export class ProgramBuilder {
   constructor(space: ProgramSpace) {
     this.#space = space;
     if (space.bytes.length < space.offset + HEADER.size) throw new SpaceExhausted();
-    space.bytes.fill(0, space.offset, space.offset + HEADER.size);
+    for (let at = 0; at < HEADER.size; at += 4) this.#write32(at, 0);
   }
 
   /** The address of the header; the runner's argument. */
@@ -89,13 +104,6 @@ export class ProgramBuilder {
     return this.base + at;
   }
 
-  /** Lays out `size` bytes of one value; returns their address. */
-  filled(size: number, value = 0): number {
-    const at = this.#reserve(size, 8);
-    this.#space.bytes.fill(value, this.#space.offset + at, this.#space.offset + at + size);
-    return this.base + at;
-  }
-
   /** Lays out 32-bit numbers; returns their address. */
   int32s(...values: number[]): number {
     const at = this.#reserve(values.length * 4, 8);
@@ -108,6 +116,20 @@ export class ProgramBuilder {
     const at = this.#reserve(values.length * 8, 8);
     for (let index = 0; index < values.length; index += 1) this.#write64(at + index * 8, values[index] as number);
     return this.base + at;
+  }
+
+  /** Lays out bytes of zero; returns their address. */
+  zeros(size: number): number {
+    const at = this.#reserve(size, 8);
+    const { words, offset } = this.#space;
+    const start = (offset + at) >> 2;
+    for (let index = 0; index < size / 4; index += 1) words[start + index] = 0;
+    return this.base + at;
+  }
+
+  /** Lays out room whose content is of no meaning before the program has written there; returns its address. */
+  room(size: number): number {
+    return this.base + this.#reserve(size, 8);
   }
 
   /** Lays out a string with its NUL. */
@@ -137,17 +159,20 @@ export class ProgramBuilder {
   op(name: OpName, args: readonly Argument[], options: OpOptions): number {
     if (args.length > 6) throw new TypeError(`${name} has ${args.length} arguments`);
     if (this.ops.length >= MOST_OPS) throw new TypeError(`A program has at most ${MOST_OPS} ops`);
-    return this.ops.push({ name, args, ...options }) - 1;
+    return this.ops.push({ name, args, options }) - 1;
   }
 
   /** Writes header and ops. */
   finish(): void {
-    const { bytes, offset, arch } = this.#space;
-    const opsOffset = this.#reserve(this.ops.length * OP.size, OP.size);
+    const { words, offset, arch } = this.#space;
+    const { ops } = this;
+    const opsOffset = this.#reserve(ops.length * OP.size, OP.size);
     this.#opsOffset = opsOffset;
-    this.#write64(HEADER.ops, this.base + this.#opsOffset);
-    let at = opsOffset;
-    for (const [index, { name, args, onError, onZero, expected }] of this.ops.entries()) {
+    this.#write64(HEADER.ops, this.base + opsOffset);
+    for (let index = 0; index < ops.length; index += 1) {
+      const { name, args, options } = ops[index] as OpInfo;
+      const { onError, onZero, expected } = options;
+      const at = opsOffset + index * OP.size;
       let memory = expected === true || onError === 'next' ? EXPECTED_ERROR : 0;
       let wide = 0;
       for (let i = 0; i < 6; i += 1) {
@@ -158,21 +183,13 @@ export class ProgramBuilder {
           if (argument.wide) wide |= 1 << i;
         }
       }
-      const start = offset + at;
-      const number = opNumber(name, arch);
-      bytes[start] = number & 0xff;
-      bytes[start + 1] = number >> 8;
-      bytes[start + 2] = memory;
-      bytes[start + 3] = wide;
       const error = onError === 'next' ? index + 1 : this.#target(onError);
-      bytes[start + 4] = error & 0xff;
-      bytes[start + 5] = error >> 8;
       const zero = onZero === undefined ? index + 1 : this.#target(onZero);
-      bytes[start + 6] = zero & 0xff;
-      bytes[start + 7] = zero >> 8;
+      const start = (offset + at) >> 2;
+      words[start] = opNumber(name, arch) | (memory << 16) | (wide << 24);
+      words[start + 1] = error | (zero << 16);
       // A result that was never reached reads as -1, which every close(2) takes for no fd.
       this.#write64(at + OP.result, -1);
-      at += OP.size;
     }
   }
 
@@ -220,29 +237,33 @@ export class ProgramBuilder {
   }
 
   #cString(string: string): number {
-    const length = Buffer.byteLength(string);
-    const at = this.#reserve(length + 1, 1);
-    const start = this.#space.offset + at;
-    this.#space.bytes.write(string, start, 'utf8');
-    this.#space.bytes[start + length] = 0;
+    const { bytes, offset } = this.#space;
+    const at = this.#reserve(0, 1);
+    const start = offset + at;
+    // UTF-8 takes at most three bytes for a UTF-16 unit.
+    if (start + string.length * 3 + 1 > bytes.length) throw new SpaceExhausted();
+    const length = writeAscii(bytes, start, string) ? string.length : bytes.write(string, start, 'utf8');
+    bytes[start + length] = 0;
+    this.#used = at + length + 1;
     return this.base + at;
   }
 
   #reserve(size: number, alignment: number): number {
     if (this.#opsOffset >= 0) throw new TypeError('The program is finished');
-    const at = Math.ceil(this.#used / alignment) * alignment;
+    const at = (this.#used + alignment - 1) & -alignment;
     if (this.#space.offset + at + size > this.#space.bytes.length) throw new SpaceExhausted();
     this.#used = at + size;
     return at;
   }
 
   #write32(at: number, value: number): void {
-    this.#space.bytes.writeInt32LE(value | 0, this.#space.offset + at);
+    this.#space.words[(this.#space.offset + at) >> 2] = value;
   }
 
   #write64(at: number, value: number): void {
     if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no 64-bit argument`);
-    this.#space.bytes.writeInt32LE(value | 0, this.#space.offset + at);
-    this.#space.bytes.writeInt32LE(Math.floor(value / HIGH) | 0, this.#space.offset + at + 4);
+    const { words, offset } = this.#space;
+    words[(offset + at) >> 2] = value;
+    words[((offset + at) >> 2) + 1] = Math.floor(value / HIGH);
   }
 }

@@ -5,6 +5,8 @@ export const HEADER = {
   ops: 0,
   /** The status record: what is written to the status pipe as it stands. */
   record: 8,
+  /** The environment that a carrier was started with: envp. */
+  envp: 32,
   size: 128,
 } as const;
 

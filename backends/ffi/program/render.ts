@@ -5,7 +5,7 @@ import type { OpInfo } from './builder.ts';
 export const renderOp = ({ name, args }: OpInfo): string =>
   name === 'end' ? 'return' : `${name}(${args.map(renderArgument).join(', ')})`;
 
-const remark = ({ onError, onZero, expected }: OpInfo, next: number): string => {
+const remark = ({ options: { onError, onZero, expected } }: OpInfo, next: number): string => {
   const parts: string[] = [];
   if (onZero !== undefined && onZero.index !== next) parts.push(`0: go to ${onZero.index}`);
   if (onError !== 'next' && expected === true && onError.index !== next) parts.push(`error: go to ${onError.index}`);

@@ -1,6 +1,16 @@
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import { FCNTL, KERNEL_SIGACTION_SIZE, KERNEL_SIGSET_SIZE, SIG } from '../abi/constants.ts';
-import { type Argument, addressOfOp, int32At, NULL, num, resultOf, shown, words } from '../program/argument.ts';
+import {
+  type Argument,
+  addressOfOp,
+  int32At,
+  int64At,
+  NULL,
+  num,
+  resultOf,
+  shown,
+  words,
+} from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { OP, RECORD } from '../program/layout.ts';
 import { addDropCapabilities } from './capability-ops.ts';
@@ -17,9 +27,6 @@ import {
 } from './set-up-ops.ts';
 import { addCloseOthers, addStdio } from './stdio-ops.ts';
 
-/** The most CPUs whose affinity mask is kept: 1,024, in bytes. */
-export const CPU_MASK_SIZE = 128;
-
 /** Where the launch leaves what the child needs, as addresses in the child's program; -1 until then. */
 export interface Mailbox {
   /** Status pipe: [our end, the child's]. */
@@ -28,8 +35,6 @@ export interface Mailbox {
   readonly go: number | null;
   /** Pipes of stdio: both ends as pipe2 gives them; null where there is none. */
   readonly pipes: readonly (number | null)[];
-  /** The CPUs on which the caller may run. */
-  readonly cpus: number;
 }
 
 /** Lays out the mailbox in the child's program. */
@@ -39,7 +44,6 @@ export const addMailbox = (program: ProgramBuilder, { idMap, stdio }: SpawnPlan)
     status: pair(),
     go: idMap?.writer === 'parent' ? pair() : null,
     pipes: stdio.map(({ type }) => (type === 'pipe' ? pair() : null)),
-    cpus: program.filled(CPU_MASK_SIZE),
   };
 };
 
@@ -55,12 +59,14 @@ export interface ChildContext {
   readonly keptCapabilities: boolean;
   /** Open fds to be closed one by one, where close_range cannot. */
   readonly strays: readonly number[] | null;
+  /** Where the child finds the caller's environment, when the plan has none; null: only in process.env. */
+  readonly envp: number | null;
 }
 
 const addSignals = (program: ProgramBuilder, host: HostKind, fail: Label): void => {
   const options = { step: 'signals', onError: fail } as const;
-  const action = shown(program.filled(KERNEL_SIGACTION_SIZE), '{SIG_DFL}');
-  const mask = shown(program.filled(KERNEL_SIGSET_SIZE), '[]');
+  const action = shown(program.zeros(KERNEL_SIGACTION_SIZE), '{SIG_DFL}');
+  const mask = shown(program.zeros(KERNEL_SIGSET_SIZE), '[]');
   // execve puts handlers back, but not what is ignored. Without an execve in between, no handler of Node's may ever run
   // in a child that shares its memory: then all have to go before the mask is opened.
   const signals = host === 'carrier' ? IGNORED_BY_NODE : Array.from({ length: 64 }, (_, index) => index + 1);
@@ -76,9 +82,13 @@ const addSignals = (program: ProgramBuilder, host: HostKind, fail: Label): void 
   );
 };
 
-const addExec = (program: ProgramBuilder, { command, argv, env, searchPath }: SpawnPlan, status: Argument): void => {
+/** The whole environment as it stands in process.env: a worker thread has one of its own. */
+const ownEnv = (): readonly string[] => Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+
+const addExec = (program: ProgramBuilder, { plan, envp }: ChildContext, status: Argument): void => {
+  const { command, argv, env, searchPath } = plan;
   const args = program.strings(argv);
-  const environment = program.strings(env);
+  const environment = env === null && envp !== null ? int64At(envp, 'environ') : program.strings(env ?? ownEnv());
   const paths = searchPath.length === 0 ? [command] : searchPath.map((dir) => `${dir}/${command}`);
   const first = program.ops.length;
   for (const path of paths) {
@@ -100,10 +110,6 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   const { plan, host, placement, keptCapabilities, strays } = context;
   const fail = program.label();
   const quiet = { onError: 'next' } as const;
-  if (host === 'carrier') {
-    const cpus = [num(0), num(CPU_MASK_SIZE), shown(mailbox.cpus, '&cpus')];
-    program.op('sched_setaffinity', cpus, quiet);
-  }
   const inherited = int32At(mailbox.status + 4, 'status');
   const high = [inherited, words(FCNTL.F_DUPFD_CLOEXEC, FCNTL), num(plan.stdio.length)];
   const status = resultOf(program.op('fcntl', high, { step: 'stdio', onError: fail }), 'status');
@@ -112,7 +118,7 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
     const go = int32At(mailbox.go, 'go');
     const gone = program.label();
     const proceed = program.label();
-    program.op('read', [go, shown(program.filled(8), 'buf'), num(1)], { step: 'id-map', onError: fail, onZero: gone });
+    program.op('read', [go, shown(program.zeros(8), 'buf'), num(1)], { step: 'id-map', onError: fail, onZero: gone });
     program.op('close', [go], { onError: proceed, onZero: proceed, expected: true });
     program.place(gone);
     program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
@@ -133,7 +139,7 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   const ready = program.int32s(RECORD_KIND.ready, -1, 0, 0, 0, 0);
   program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });
   addSignals(program, host, fail);
-  addExec(program, plan, status);
+  addExec(program, context, status);
   program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
   program.place(fail);
   program.op('write', [status, shown(program.record, '{failed}'), num(RECORD.size)], quiet);

@@ -3,7 +3,8 @@ import type { Arch } from '../abi/syscalls.ts';
 import { CARRIER_PREFIX_SIZE, CARRIER_PROGRAM_BASE, setProgramSize } from '../carrier/elf.ts';
 import type { MappedMemory } from '../native.ts';
 import { ProgramBuilder } from '../program/builder.ts';
-import { addChild, addMailbox, type ChildContext, type Mailbox } from './child-program.ts';
+import { HEADER } from '../program/layout.ts';
+import { addChild, addMailbox, type Mailbox } from './child-program.ts';
 import { addLaunch, type LaunchSlots, type Vehicle } from './launch-program.ts';
 import { place } from './placement.ts';
 import { RECORD_KIND } from './records.ts';
@@ -14,6 +15,8 @@ export interface Manner {
   readonly vehicle: Vehicle | null;
   readonly clone3: boolean;
   readonly strays: readonly number[] | null;
+  /** Where libc keeps the pointer to the caller's environment; null where process.env is not that. */
+  readonly environ: number | null;
   readonly measured: boolean;
 }
 
@@ -27,13 +30,15 @@ export interface CompiledSpawn {
   readonly slots: LaunchSlots;
   /** Reads a 32-bit number at an address of the launch's memory, the mailbox included. */
   readonly int32: (address: number) => number;
+  /** Bytes of the arena in use. */
+  readonly size: number;
 }
 
 /** An upper bound of what a plan's strings and ops take, bytes; a builder that runs out of it says so. */
 export const spaceFor = (plan: SpawnPlan): number => {
   let bytes = 65_536;
   for (const text of plan.argv) bytes += text.length * 3 + 16;
-  for (const text of plan.env) bytes += text.length * 3 + 16;
+  for (const text of plan.env ?? []) bytes += text.length * 3 + 16;
   for (const dir of plan.searchPath) bytes += (dir.length + plan.command.length) * 3 + 128;
   return bytes + plan.stdio.length * 1_024;
 };
@@ -42,7 +47,6 @@ const translated = (mailbox: Mailbox, distance: number): Mailbox => ({
   status: mailbox.status + distance,
   go: mailbox.go === null ? null : mailbox.go + distance,
   pipes: mailbox.pipes.map((pair) => (pair === null ? null : pair + distance)),
-  cpus: mailbox.cpus + distance,
 });
 
 /** uid 0 inside from the first moment on: then the execve of the carrier keeps all capabilities by itself. */
@@ -65,39 +69,39 @@ const usesCapabilities = (plan: SpawnPlan, placed: ReturnType<typeof place>): bo
  * @throws SpaceExhausted when the arena is too small
  */
 export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemory, arch: Arch): CompiledSpawn => {
-  const { vehicle, clone3, strays, measured } = manner;
+  const { vehicle, clone3, strays, environ, measured } = manner;
   const host = vehicle === null ? 'straight' : 'carrier';
   const placement = place(plan.namespaces, host);
   const keepCapabilities =
     host === 'carrier' && plan.namespaces.includes('user') && !isRootInside(plan) && usesCapabilities(plan, placement);
-  const child: ChildContext = { plan, host, placement, keptCapabilities: keepCapabilities, strays };
-  const { bytes, address } = arena;
+  const child = { plan, host, placement, keptCapabilities: keepCapabilities, strays } as const;
+  const { bytes, words, address } = arena;
   const int32 = (at: number): number => bytes.readInt32LE(at - address);
-  const common = { plan, placement, keepCapabilities, clone3, measured };
+  const common = { plan, placement, keepCapabilities, clone3, environ, measured };
 
   if (vehicle === null) {
-    const launch = new ProgramBuilder({ bytes, offset: 0, base: address, arch });
+    const launch = new ProgramBuilder({ bytes, words, offset: 0, base: address, arch });
     launch.recordKind(RECORD_KIND.launchFailed);
     const mailbox = addMailbox(launch, plan);
     const slots = addLaunch(launch, {
       ...common,
       mailbox,
       carrier: null,
-      addChild: () => addChild(launch, mailbox, child),
+      addChild: () => addChild(launch, mailbox, { ...child, envp: environ }),
     });
     launch.finish();
-    return { launch, carrier: null, mailbox, slots, int32 };
+    return { launch, carrier: null, mailbox, slots, int32, size: launch.size };
   }
-  const carrier = new ProgramBuilder({ bytes, offset: CARRIER_PREFIX_SIZE, base: CARRIER_PROGRAM_BASE, arch });
+  const carrier = new ProgramBuilder({ bytes, words, offset: CARRIER_PREFIX_SIZE, base: CARRIER_PROGRAM_BASE, arch });
   carrier.recordKind(RECORD_KIND.carrierFailed);
   const inCarrier = addMailbox(carrier, plan);
-  addChild(carrier, inCarrier, child);
+  addChild(carrier, inCarrier, { ...child, envp: carrier.base + HEADER.envp });
   carrier.finish();
   setProgramSize(bytes, carrier.size);
   const mailbox = translated(inCarrier, address + CARRIER_PREFIX_SIZE - CARRIER_PROGRAM_BASE);
   const end = CARRIER_PREFIX_SIZE + carrier.size;
   const offset = Math.ceil(end / 64) * 64;
-  const launch = new ProgramBuilder({ bytes, offset, base: address + offset, arch });
+  const launch = new ProgramBuilder({ bytes, words, offset, base: address + offset, arch });
   launch.recordKind(RECORD_KIND.launchFailed);
   const slots = addLaunch(launch, {
     ...common,
@@ -106,5 +110,5 @@ export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemor
     addChild: () => {},
   });
   launch.finish();
-  return { launch, carrier, mailbox, slots, int32 };
+  return { launch, carrier, mailbox, slots, int32, size: offset + launch.size };
 };

@@ -3,6 +3,7 @@ import type { LaunchError } from '../../../lib/errors.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import type { Arch } from '../abi/syscalls.ts';
 import { remainingWays } from '../carrier/vehicles.ts';
+import { wordsOf } from '../native.ts';
 import { SpaceExhausted } from '../program/builder.ts';
 import { renderProgram } from '../program/render.ts';
 import { type CompiledSpawn, compileSpawn, spaceFor } from './compile.ts';
@@ -19,7 +20,8 @@ export const compileApart = (
 ): CompiledSpawn => {
   for (let size = spaceFor(plan); ; size *= 2) {
     try {
-      return compileSpawn(plan, manner, { address: PRETENDED_ADDRESS, bytes: Buffer.alloc(size) }, arch);
+      const bytes = Buffer.alloc(size);
+      return compileSpawn(plan, manner, { address: PRETENDED_ADDRESS, bytes, words: wordsOf(bytes) }, arch);
     } catch (error) {
       if (!(error instanceof SpaceExhausted)) throw error;
     }
@@ -32,7 +34,13 @@ export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError
   const refusal = way?.straight === true ? refuseStraight(plan) : null;
   if (refusal !== null) return err(refusal);
   const vehicle = way?.make() ?? null;
-  const { launch, carrier } = compileApart(plan, arch, { vehicle, clone3: true, strays: null, measured: false });
+  const { launch, carrier } = compileApart(plan, arch, {
+    vehicle,
+    clone3: true,
+    strays: null,
+    environ: 0,
+    measured: false,
+  });
   const parts = [`launch, in this process (host: ${way?.name}), one FFI call:`, renderProgram(launch.ops)];
   if (carrier !== null) parts.push('', 'carrier, in a process with memory of its own:', renderProgram(carrier.ops));
   return ok(parts.join('\n'));

@@ -8,9 +8,10 @@ import { renderOp } from '../program/render.ts';
 
 /** The error that stands for an op that failed. */
 export const stepFailed = (op: OpInfo, code: number): SetupFailed => {
-  const step = op.step === undefined || op.step === 'exec' ? 'prepare' : op.step;
-  const namespaces = op.namespaces ?? [];
-  const path = op.path ?? null;
+  const { options } = op;
+  const step = options.step === undefined || options.step === 'exec' ? 'prepare' : options.step;
+  const namespaces = options.namespaces ?? [];
+  const path = options.path ?? null;
   const errno = errnoName(code);
   return setupFailed({
     backend: 'ffi',

@@ -27,7 +27,7 @@ import {
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { RECORD } from '../program/layout.ts';
 import { addKeepCapabilities } from './capability-ops.ts';
-import { CPU_MASK_SIZE, childEndOffset, type Mailbox, SETUP_FAILED_CODE } from './child-program.ts';
+import { childEndOffset, type Mailbox, SETUP_FAILED_CODE } from './child-program.ts';
 import { addOwnIdMaps } from './id-map-ops.ts';
 import type { Placement } from './placement.ts';
 import { CLONE_FLAGS } from './set-up-ops.ts';
@@ -55,6 +55,8 @@ export interface LaunchContext {
   readonly keepCapabilities: boolean;
   /** clone3(2), or clone(2) where there is no clone3 or a filter forbids it. */
   readonly clone3: boolean;
+  /** Where libc keeps the pointer to the caller's environment; null where process.env is not that. */
+  readonly environ: number | null;
   /** Appends the child's program; straight only. */
   readonly addChild: () => void;
   /** Waits for the child's end and reads the clock: a measurement. */
@@ -122,23 +124,6 @@ const addVehicle = (program: ProgramBuilder, image: CarrierImage, vehicle: Vehic
   return file;
 };
 
-/**
- * Keeps the child on the CPU that the caller runs on: a caller that has been busy would have it placed on another one,
- * and waking that costs more than the clone. Returns where the pinning is to be taken back.
- */
-const addPin = (program: ProgramBuilder, cpus: number): void => {
-  const cpu = program.int32s(0, 0);
-  const mask = program.filled(CPU_MASK_SIZE);
-  const skip = program.label();
-  const options = { onError: skip, expected: true } as const;
-  const size = num(CPU_MASK_SIZE);
-  program.op('sched_getaffinity', [num(0), size, shown(cpus, '&cpus')], options);
-  program.op('getcpu', [shown(cpu, '&cpu'), NULL, NULL], options);
-  program.op('set_bit', [shown(mask, 'mask'), int32At(cpu, 'cpu')], options);
-  program.op('sched_setaffinity', [num(0), size, shown(mask, 'mask')], options);
-  program.place(skip);
-};
-
 const addClone = (
   program: ProgramBuilder,
   { placement, clone3 }: LaunchContext,
@@ -173,9 +158,9 @@ const addMeasurement = (
   clock: Measurement['clock'],
 ): Measurement => {
   const waitStatus = program.int32s(0, 0);
-  const rusage = program.filled(RUSAGE.size);
+  const rusage = program.zeros(RUSAGE.size);
   const first = program.int32s(0, 0, 0, 0, NO_PID, 0);
-  const report = program.filled(REPORT_SIZE);
+  const report = program.zeros(REPORT_SIZE);
   const next = { onError: 'next' } as const;
   const wait = (pid: Argument): void => {
     program.op('wait4', [pid, shown(waitStatus, '&status'), num(0), shown(rusage, '&rusage')], next);
@@ -192,7 +177,7 @@ const addMeasurement = (
 
 /**
  * Builds the launch: everything that has to be done in Node's own thread, in one run of the runner. Whatever happens, it
- * leaves signal mask and CPU affinity as they were; when it fails, it leaves no fd open.
+ * leaves the signal mask as it was; when it fails, it leaves no fd open.
  */
 export const addLaunch = (program: ProgramBuilder, context: LaunchContext): LaunchSlots => {
   const { plan, mailbox, carrier, measured } = context;
@@ -200,8 +185,8 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   const fail = program.label();
   const child = program.label();
   const setMask = words(SIG.SIG_SETMASK, { SIG_SETMASK: SIG.SIG_SETMASK });
-  const savedMask = shown(program.filled(KERNEL_SIGSET_SIZE), 'saved');
-  const allSignals = shown(program.filled(KERNEL_SIGSET_SIZE, 0xff), '~[]');
+  const savedMask = shown(program.zeros(KERNEL_SIGSET_SIZE), 'saved');
+  const allSignals = shown(program.int32s(-1, -1), '~[]');
   const sigsetSize = num(KERNEL_SIGSET_SIZE);
   const pidfd = program.int32s(-1, -1);
   const statusRead = int32At(mailbox.status, 'status.r');
@@ -213,24 +198,23 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   }
   const cloexec = words(OPEN.O_CLOEXEC, OPEN);
   const made = { step: 'prepare', onError: fail } as const;
-  program.op('pipe2', [shown(mailbox.status, 'status'), cloexec], made);
+  // Our end is looked at without waiting.
+  program.op('pipe2', [shown(mailbox.status, 'status'), words(OPEN.O_CLOEXEC | OPEN.O_NONBLOCK, OPEN)], made);
   if (mailbox.go !== null) program.op('pipe2', [shown(mailbox.go, 'go'), cloexec], made);
   for (const [fd, pair] of mailbox.pipes.entries()) {
     if (pair !== null) program.op('pipe2', [shown(pair, `pipe${fd}`), cloexec], made);
   }
   const executable = carrier === null ? null : addVehicle(program, carrier.image, carrier.vehicle, fail);
 
-  addPin(program, mailbox.cpus);
   const stamp = (address: number, name: string): void => {
     program.op('clock_gettime', [words(CLOCK.CLOCK_MONOTONIC, CLOCK), shown(address, name)], quiet);
   };
-  const clock = [program.filled(16), program.filled(16), program.filled(16)] as const;
+  const clock = [program.zeros(16), program.zeros(16), program.zeros(16)] as const;
   if (measured) stamp(clock[0], '&before');
   const clone = addClone(program, context, pidfd, fail, child);
   if (measured) stamp(clock[1], '&cloned');
 
   const restore = (): void => {
-    program.op('sched_setaffinity', [num(0), num(CPU_MASK_SIZE), shown(mailbox.cpus, '&cpus')], quiet);
     if (executable !== null) program.op('close', [executable], quiet);
     program.op('close', [statusWrite], quiet);
     if (mailbox.go !== null) program.op('close', [int32At(mailbox.go, 'go.r')], quiet);
@@ -274,10 +258,12 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
     for (const [fd, pair] of mailbox.pipes.entries()) {
       if (pair !== null) keep(int32At(pair + childEndOffset(fd), `pipe${fd}`));
     }
-    const nothing = program.strings([]);
+    // The carrier hands on what it was started with, where the plan does not say otherwise.
+    const { environ } = context;
+    const env = plan.env === null && environ !== null ? int64At(environ, 'environ') : program.strings([]);
     program.op(
       'execveat',
-      [executable, program.string(''), program.strings(['ns-carrier']), nothing, words(AT.AT_EMPTY_PATH, AT)],
+      [executable, program.string(''), program.strings(['ns-carrier']), env, words(AT.AT_EMPTY_PATH, AT)],
       { step: 'carrier', onError: childFail },
     );
   } else {

@@ -4,11 +4,11 @@ import { execFailed, type LaunchError } from '../../../lib/errors.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import { giveUpWay, isConclusive, remainingWays, type Way } from '../carrier/vehicles.ts';
 import type { Host } from '../host.ts';
-import type { MappedMemory } from '../native.ts';
 import { NULL, num } from '../program/argument.ts';
 import type { OpInfo } from '../program/builder.ts';
 import { HEADER, RECORD } from '../program/layout.ts';
-import { type CompiledSpawn, compileSpawn, spaceFor } from './compile.ts';
+import type { CompiledSpawn } from './compile.ts';
+import { CompiledCache } from './compiled-cache.ts';
 import { stepFailed } from './failure.ts';
 import { refuseStraight } from './straight.ts';
 
@@ -26,9 +26,12 @@ const MOST_STRING_BYTES = 6 * 1_024 * 1_024;
 const stringBytes = ({ argv, env }: SpawnPlan): number => {
   let bytes = 0;
   for (const text of argv) bytes += text.length + 9;
-  for (const text of env) bytes += text.length + 9;
+  for (const text of env ?? []) bytes += text.length + 9;
   return bytes;
 };
+
+/** What stands for the mapping of memory for programs, which is no op of any. */
+const NO_MEMORY: OpInfo = { name: 'mmap', args: [], options: { step: 'prepare', onError: 'next' } };
 
 /** How clone is called here: clone3(2) until it has been found missing or forbidden. */
 let clone3Works = true;
@@ -40,6 +43,16 @@ interface Attempt {
   readonly cloned: number;
 }
 
+const caches = new WeakMap<Host, CompiledCache>();
+
+const cacheOf = (host: Host): CompiledCache => {
+  const known = caches.get(host);
+  if (known !== undefined) return known;
+  const made = new CompiledCache(host);
+  caches.set(host, made);
+  return made;
+};
+
 const attempt = (
   host: Host,
   plan: SpawnPlan,
@@ -47,14 +60,12 @@ const attempt = (
   clone3: boolean,
   measured: boolean,
 ): Result<Attempt, number> => {
-  const manner = { vehicle: way.make(), clone3, strays: host.strays(), measured };
-  return host
-    .run(spaceFor(plan), (arena: MappedMemory) => {
-      const compiled = compileSpawn(plan, manner, arena, host.arch);
-      return { base: compiled.launch.base, value: compiled };
-    })
+  const manner = { vehicle: way.make(), clone3, strays: host.strays(), environ: host.environ, measured };
+  return cacheOf(host)
+    .compile(plan, manner)
     .map((compiled) => {
       const { launch, slots } = compiled;
+      host.run(launch.base);
       const record = launch.base + HEADER.record;
       const index = launch.read32(record + RECORD.op);
       const op = launch.ops[index];
@@ -95,8 +106,7 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
     const refusal = way.straight ? refuseStraight(plan) : null;
     if (refusal !== null) return err(refusal);
     const tried = attempt(host, plan, way, clone3, measured);
-    if (tried.isErr())
-      return err(stepFailed({ name: 'memfd_create', args: [], step: 'prepare', onError: 'next' }, tried.error));
+    if (tried.isErr()) return err(stepFailed(NO_MEMORY, tried.error));
     const { compiled, failed, cloned } = tried.value;
     const { slots, int32 } = compiled;
     const inNode = failed !== null && failed.index <= slots.clone;
@@ -104,12 +114,13 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
       clone3 = false;
       continue;
     }
-    if (failed !== null && failed.op.step === 'carrier' && !measured) {
+    if (failed !== null && failed.op.options.step === 'carrier' && !measured) {
       if (!inNode) discard(host, tried.value);
       // Another thread's child may still hold the file open for writing, for the moment that its execve takes.
       const textBusy = failed.errno === ERRNO.ETXTBSY && busy < 10;
       if (textBusy) busy += 1;
       if (textBusy || (isConclusive(failed.errno) && giveUpWay(way))) continue;
+      if (failed.errno === ERRNO.E2BIG) return err(execFailed(plan.command, ERRNO.E2BIG));
       return err(stepFailed(failed.op, failed.errno));
     }
     if (failed !== null && inNode) return err(stepFailed(failed.op, failed.errno));

@@ -31,7 +31,9 @@ export const measure = (host: Host, plan: SpawnPlan): Result<SpawnTiming, Launch
     if (failure !== null) {
       const op = (failure.kind === RECORD_KIND.carrierFailed ? carrier : launch)?.ops[failure.op];
       if (op === undefined) return err(carrierKilled('sent a report that cannot be read'));
-      return err(op.step === 'exec' ? execError(plan, candidates, failure.errno) : stepFailed(op, failure.errno));
+      return err(
+        op.options.step === 'exec' ? execError(plan, candidates, failure.errno) : stepFailed(op, failure.errno),
+      );
     }
     if (!ready) return err(carrierKilled(status.type === 'killed' ? `was killed by ${status.signal}` : 'ended'));
     const [before, cloned, reaped] = measurement.clock;

@@ -15,47 +15,42 @@ import type { ExitStatus } from '../../../lib/exit.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import { SIG } from '../abi/constants.ts';
 import type { Host } from '../host.ts';
-import { Reaper, type Watched } from '../reaper.ts';
+import { type Followed, Reaper } from '../reaper.ts';
 import { childEndOffset } from './child-program.ts';
 import type { CompiledSpawn } from './compile.ts';
 import { carrierKilled, execError, stepFailed } from './failure.ts';
 import { writeIdMaps } from './id-map-writer.ts';
 import { launchPlan, openPidfd, sendSignal } from './launch.ts';
 import { RECORD_KIND, readStatus, type StatusReport } from './records.ts';
-import { readStatusPipe } from './status-pipe.ts';
 
 type Ended = ExitStatus | null;
 
 /** One process of ours, from its clone until it has been reaped. */
-class Reaped {
+class Process {
   readonly pid: number;
   readonly ended: Promise<Ended>;
   readonly #host: Host;
   readonly #pidfd: number;
-  readonly #watched: Watched;
   #gone = false;
 
-  constructor(host: Host, reaper: Reaper, pid: number, pidfd: number) {
+  constructor(host: Host, reaper: Reaper, parts: Omit<Followed, 'onEnd'>) {
     this.#host = host;
-    this.#pidfd = pidfd;
-    this.pid = pid;
-    let settle: (ended: Ended) => void = () => {};
+    this.#pidfd = parts.pidfd;
+    this.pid = parts.pid;
     this.ended = new Promise((resolve) => {
-      settle = resolve;
-    });
-    this.#watched = reaper.watch(pid, pidfd, (ended) => {
-      this.#gone = true;
-      settle(ended);
+      reaper.follow({
+        ...parts,
+        onEnd: (ended) => {
+          this.#gone = true;
+          resolve(ended);
+        },
+      });
     });
   }
 
   kill(signal: number): Result<void, SignalFailed> {
     if (this.#gone) return err(signalFailed(this.pid, ERRNO.ESRCH));
     return sendSignal(this.#host, this.pid, this.#pidfd, signal).mapErr((code) => signalFailed(this.pid, code));
-  }
-
-  setRef(ref: boolean): void {
-    this.#watched.setRef(ref);
   }
 }
 
@@ -84,7 +79,7 @@ const failureOf = (plan: SpawnPlan, compiled: CompiledSpawn, report: StatusRepor
   const program = failure.kind === RECORD_KIND.carrierFailed ? compiled.carrier : compiled.launch;
   const op = program?.ops[failure.op];
   if (op === undefined) return carrierKilled('sent a report that cannot be read');
-  return op.step === 'exec' ? execError(plan, candidates, failure.errno) : stepFailed(op, failure.errno);
+  return op.options.step === 'exec' ? execError(plan, candidates, failure.errno) : stepFailed(op, failure.errno);
 };
 
 /** Starts a child and follows it: the verb of this backend. */
@@ -93,7 +88,6 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   reaper.listen();
   const launched = launchPlan(host, plan, false);
   if (launched.isErr()) {
-    reaper.unlisten();
     return err(launched.error);
   }
   const { compiled, pid, pidfd } = launched.value;
@@ -101,28 +95,35 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   const statusFd = int32(mailbox.status);
   const go = mailbox.go === null ? null : int32(mailbox.go + 4);
   const stdio = openStreams(compiled);
-  const first = new Reaped(host, reaper, pid, pidfd);
-  let current = first;
   /** A signal that came while the process that goes on was not known yet. */
   let pending: number | null = null;
   let mapError: SetupFailed | null = null;
-  if (go !== null && plan.idMap !== null) {
-    writeIdMaps(pid, go, plan.idMap).mapErr((error) => {
-      mapError = error;
-      return error;
-    });
-  }
-
-  const onRecord = (bytes: Buffer): void => {
-    const { pid: nested } = readStatus(bytes);
-    if (nested === null || current !== first) return;
-    current = new Reaped(host, reaper, nested, openPidfd(host, nested));
-    // The command may be pid 1, which only SIGKILL reaches.
-    if (pending !== null) current.kill(SIG.SIGKILL).unwrapOr(undefined);
-  };
+  let bytes: Buffer = Buffer.alloc(0);
+  let statusEnds: (bytes: Buffer) => void = () => {};
   const statusEnded = new Promise<Buffer>((resolve) => {
-    readStatusPipe(statusFd, onRecord, resolve);
+    statusEnds = resolve;
   });
+  const onStatus = (more: Buffer, ended: boolean): void => {
+    bytes = Buffer.concat([bytes, more]);
+    const { pid: nested } = readStatus(bytes);
+    if (nested !== null && current === first) {
+      const nestedPidfd = openPidfd(host, nested);
+      current = new Process(host, reaper, { pid: nested, pidfd: nestedPidfd, statusFd: -1, onStatus: () => {} });
+      reaper.setRef(nested, alive);
+      // The command may be pid 1, which only SIGKILL reaches.
+      if (pending !== null) current.kill(SIG.SIGKILL).unwrapOr(undefined);
+    }
+    if (ended) statusEnds(bytes);
+    // It may have ended before anybody knew its pid: its signal has come and gone.
+    if (current !== first) reaper.look();
+  };
+  let alive = true;
+  const first = new Process(host, reaper, { pid, pidfd, statusFd, onStatus });
+  let current = first;
+  if (go !== null && plan.idMap !== null) {
+    const written = writeIdMaps(pid, go, plan.idMap);
+    if (written.isErr()) mapError = written.error;
+  }
 
   const settle = async (): Promise<Result<number, LaunchError>> => {
     const report = readStatus(await statusEnded);
@@ -146,6 +147,9 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
       pending = signal;
       return current.kill(signal);
     },
-    setRef: (ref) => current.setRef(ref),
+    setRef: (ref) => {
+      alive = ref;
+      reaper.setRef(current.pid, ref);
+    },
   });
 };

@@ -1,5 +1,4 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import { RECORD } from '../program/layout.ts';
 
 /** All sockets read into this; each call copies what it got before the next. */
 const shared = Buffer.allocUnsafe(4_096);
@@ -8,16 +7,13 @@ const shared = Buffer.allocUnsafe(4_096);
  * Reads a status pipe to its end, which comes with the execve of the command or with the end of the child.
  *
  * @param fd - our end; closed at the end
- * @param onRecord - called whenever at least one more record is complete, with all bytes so far
- * @param onEnd - called once, with all bytes
+ * @param onStatus - called with what has come, and once more at the end
  */
-export const readStatusPipe = (fd: number, onRecord: (bytes: Buffer) => void, onEnd: (bytes: Buffer) => void): void => {
-  let bytes: Buffer = Buffer.alloc(0);
+export const readStatusPipe = (fd: number, onStatus: (bytes: Buffer, ended: boolean) => void): void => {
   const onread: OnReadOpts = {
     buffer: shared,
     callback: (count, buffer) => {
-      bytes = Buffer.concat([bytes, buffer.subarray(0, count)]);
-      if (bytes.length >= RECORD.size) onRecord(bytes);
+      onStatus(Buffer.from(buffer.subarray(0, count)), false);
       return true;
     },
   };
@@ -25,5 +21,5 @@ export const readStatusPipe = (fd: number, onRecord: (bytes: Buffer) => void, on
   const socket = new Socket(options);
   // A pipe that breaks says as much as one that ends: close follows.
   socket.on('error', () => socket.destroy());
-  socket.on('close', () => onEnd(bytes));
+  socket.on('close', () => onStatus(Buffer.alloc(0), true));
 };

@@ -1,0 +1,79 @@
+import { ok, type Result } from 'neverthrow';
+import type { SpawnPlan } from '../../../lib/plan.ts';
+import { type Host, layOut } from '../host.ts';
+import type { Arena } from '../memory.ts';
+import type { MappedMemory } from '../native.ts';
+import { type CompiledSpawn, compileSpawn, type Manner, spaceFor } from './compile.ts';
+
+/** A compiled spawn that lies in an arena of its own, with its memory as it was before it ran. */
+interface Entry {
+  key: string | null;
+  readonly arena: Arena;
+  compiled: CompiledSpawn | null;
+  words: Int32Array;
+  pristine: Int32Array;
+}
+
+/** How many compiled spawns are kept: the least lately used makes room. */
+const MOST_ENTRIES = 8;
+/** What is larger than this is cheaper to forget than to keep, bytes. */
+const LARGEST_KEPT = 65_536;
+
+const keyOf = (plan: SpawnPlan, { vehicle, clone3, strays, environ, measured }: Manner): string | null => {
+  // A file has another name each time; the strays, and an environment that only process.env has, change.
+  if (vehicle?.type === 'file' || strays !== null || (plan.env === null && environ === null)) return null;
+  return `${vehicle?.exec} ${clone3} ${measured} ${JSON.stringify(plan)}`;
+};
+
+/** Compiles spawns, and finds those again that it has compiled lately: a command is seldom started only once. */
+export class CompiledCache {
+  readonly #host: Host;
+  readonly #entries: Entry[] = [];
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** The spawn, ready to run; valid until the next call. */
+  compile(plan: SpawnPlan, manner: Manner): Result<CompiledSpawn, number> {
+    const key = keyOf(plan, manner);
+    const known = key === null ? undefined : this.#entries.find((entry) => entry.key === key);
+    if (known !== undefined && known.compiled !== null) {
+      this.#use(known);
+      known.words.set(known.pristine);
+      return ok(known.compiled);
+    }
+    const entry = this.#leastUsed();
+    entry.key = null;
+    const build = (memory: MappedMemory): CompiledSpawn => {
+      entry.words = memory.words;
+      return compileSpawn(plan, manner, memory, this.#host.arch);
+    };
+    return layOut(entry.arena, spaceFor(plan), build).map((compiled) => {
+      if (key !== null && compiled.size <= LARGEST_KEPT) {
+        entry.key = key;
+        entry.compiled = compiled;
+        entry.pristine = entry.words.slice(0, Math.ceil(compiled.size / 4));
+      }
+      this.#use(entry);
+      return compiled;
+    });
+  }
+
+  #leastUsed(): Entry {
+    const spare = this.#entries.find((entry) => entry.key === null);
+    if (spare !== undefined) return spare;
+    const oldest = this.#entries[MOST_ENTRIES - 1];
+    if (oldest !== undefined) return oldest;
+    const none = new Int32Array(0);
+    const made: Entry = { key: null, arena: this.#host.makeArena(), compiled: null, words: none, pristine: none };
+    this.#entries.push(made);
+    return made;
+  }
+
+  #use(entry: Entry): void {
+    if (this.#entries[0] === entry) return;
+    this.#entries.splice(this.#entries.indexOf(entry), 1);
+    this.#entries.unshift(entry);
+  }
+}
