@@ -89,7 +89,7 @@ export const planIdMap = (
     gid,
     writer: selfMay ? 'self' : 'parent',
     // A gid map that is written without CAP_SETGID outside needs "deny" first, since Linux 3.19.
-    setgroups: setgroups ?? (selfMay ? 'deny' : 'allow'),
+    setgroups: setgroups ?? (selfMay && gid.length > 0 ? 'deny' : 'allow'),
     become: { uid: becomes(uid, own.uid), gid: becomes(gid, own.gid) },
   };
 };
