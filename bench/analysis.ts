@@ -1,0 +1,86 @@
+import { type Case, wayName } from './cases/case.ts';
+import { NO_FLAGS } from './cases/flag-set.ts';
+import type { Rounds } from './measure/rounds.ts';
+import { QUANTITIES, type Quantity, type Refusal } from './measure/sample.ts';
+import { bootstrapMedians, type ResampledMedians, resamplesFor } from './statistics/bootstrap.ts';
+import { type Difference, medianDifference } from './statistics/difference.ts';
+import type { Random } from './statistics/random.ts';
+import { unrankable } from './statistics/ranking.ts';
+import { type Summary, summarize } from './statistics/summary.ts';
+
+/** One row: a case, seen through one quantity. */
+export interface Row {
+  readonly id: string;
+  readonly way: string;
+  readonly flags: string;
+  /** null when there is no time at all. */
+  readonly summary: Summary | null;
+  /** What it costs over `none` of the same way; null for `none` itself, and without it. */
+  readonly cost: Difference | null;
+  readonly refused: Refusal | null;
+}
+
+/** All cases that have a quantity. */
+export interface Table {
+  readonly quantity: Quantity;
+  readonly rows: readonly Row[];
+  /** Rows that cannot be told apart, in groups, by their names. */
+  readonly unrankable: readonly (readonly string[])[];
+}
+
+const PROGRAM_QUANTITIES: ReadonlySet<Quantity> = new Set(['cloneNs', 'totalNs']);
+
+const belongs = ({ way }: Case, quantity: Quantity): boolean =>
+  (way.type === 'program') === PROGRAM_QUANTITIES.has(quantity);
+
+interface Timed {
+  readonly median: number;
+  readonly resampled: ResampledMedians;
+}
+
+const tableOf = (cases: readonly Case[], { series }: Rounds, quantity: Quantity, random: Random): Table => {
+  const samples = cases.map(({ id }) => series.get(id)?.samples[quantity] ?? []);
+  const summaries = samples.map(summarize);
+  const resamples = resamplesFor(samples.reduce((sum, { length }) => sum + length, 0));
+  const medians = bootstrapMedians(samples, resamples, random);
+  const timed = summaries.map((summary, index): Timed | null => {
+    const resampled = medians[index];
+    return summary === null || resampled === undefined ? null : { median: summary.p50, resampled };
+  });
+  const baselines = new Map(
+    cases.flatMap(({ way, set }, index) => {
+      const baseline = set.name === NO_FLAGS.name ? timed[index] : null;
+      return baseline ? [[wayName(way), baseline] as const] : [];
+    }),
+  );
+  const severalWays = new Set(cases.map(({ way }) => wayName(way))).size > 1;
+  const rows = cases.map(({ id, way, set }, index): Row => {
+    const [self, baseline] = [timed[index] ?? null, baselines.get(wayName(way)) ?? null];
+    return {
+      id,
+      way: wayName(way),
+      flags: set.name,
+      summary: summaries[index] ?? null,
+      cost: self === null || baseline === null || self === baseline ? null : medianDifference(self, baseline),
+      refused: series.get(id)?.refused ?? null,
+    };
+  });
+  const ranked = rows.flatMap(({ way, flags }, index) => {
+    const self = timed[index];
+    return self ? [{ name: severalWays ? `${way} ${flags}` : flags, ...self }] : [];
+  });
+  return { quantity, rows, unrankable: unrankable(ranked) };
+};
+
+/**
+ * Computes a run's tables.
+ *
+ * @param cases - in the order in which rows are to stand
+ * @param random - resamples; seeded, the same run gives the same tables
+ * @returns a table for each quantity that any case can have
+ */
+export const analyse = (cases: readonly Case[], rounds: Rounds, random: Random): readonly Table[] =>
+  QUANTITIES.flatMap((quantity) => {
+    const rows = cases.filter((one) => belongs(one, quantity));
+    return rows.length === 0 ? [] : [tableOf(rows, rounds, quantity, random)];
+  });
