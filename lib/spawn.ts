@@ -1,6 +1,7 @@
 import { err, errAsync, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Backend, Launched } from './backend.ts';
 import { Child } from './child.ts';
+import { diagnosed } from './diagnosed.ts';
 import { type InvalidOption, invalidOption, type SpawnError } from './errors.ts';
 import { openBackend } from './open.ts';
 import type { SpawnPlan } from './plan.ts';
@@ -52,6 +53,9 @@ const feed = (launched: Launched, input: string | Uint8Array): void => {
   stdin.end(input);
 };
 
+const explained = async (error: SpawnError): Promise<SpawnError> =>
+  error.type === 'setup-failed' ? diagnosed(error) : error;
+
 const follow = async (
   launched: Launched,
   watch: StopWatch,
@@ -68,7 +72,7 @@ const follow = async (
   const stopped = watch.stopped(null);
   if (started.isErr()) {
     watch.release();
-    return err(stopped ?? started.error);
+    return err(stopped ?? (await explained(started.error)));
   }
   running = true;
   const child = new Child({ pid: started.value, backend: backend.name, launched, watch, killSignal });
@@ -115,7 +119,7 @@ export const spawn = (
   const launched = before === null ? backend.launch(plan) : err(before);
   if (launched.isErr()) {
     watch.release();
-    return errAsync(launched.error);
+    return new ResultAsync(explained(launched.error).then((error) => err(error)));
   }
   if (spec.stdin !== undefined) feed(launched.value, spec.stdin);
   return new ResultAsync(follow(launched.value, watch, backend, spec.killSignal ?? 'SIGKILL'));

@@ -1,6 +1,5 @@
 import { ERRNO, errnoName } from '../../../lib/errno.ts';
 import { type ExecFailed, execFailed, type SetupFailed, setupFailed } from '../../../lib/errors.ts';
-import { diagnose } from '../../../lib/host/diagnose.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import type { OpInfo } from '../program/builder.ts';
 import { OP } from '../program/layout.ts';
@@ -21,7 +20,7 @@ export const stepFailed = (op: OpInfo, code: number): SetupFailed => {
     errno,
     namespaces,
     path,
-    diagnosis: diagnose({ step, errno, namespaces, path }),
+    diagnosis: null,
   });
 };
 

@@ -2,7 +2,6 @@ import { closeSync, writeFileSync, writeSync } from 'node:fs';
 import { err, ok, type Result } from 'neverthrow';
 import { errnoName } from '../../../lib/errno.ts';
 import { type SetupFailed, setupFailed } from '../../../lib/errors.ts';
-import { diagnose } from '../../../lib/host/diagnose.ts';
 import { type IdMapPlan, idMapText } from '../../../lib/id-map.ts';
 
 const writeProc = (path: string, text: string): Result<void, SetupFailed> => {
@@ -21,7 +20,7 @@ const writeProc = (path: string, text: string): Result<void, SetupFailed> => {
         errno,
         namespaces,
         path,
-        diagnosis: diagnose({ step: 'id-map', errno, namespaces, path }),
+        diagnosis: null,
       }),
     );
   }

@@ -1,0 +1,13 @@
+import { type SetupFailed, setupFailed } from './errors.ts';
+
+/**
+ * Adds to a failed step why it failed, as far as this machine tells.
+ *
+ * The table of causes is loaded here, after a failure: who never meets one never pays for it.
+ */
+export const diagnosed = async (failure: SetupFailed): Promise<SetupFailed> => {
+  if (failure.diagnosis !== null) return failure;
+  const { diagnose } = await import('./host/diagnose.ts');
+  const { type: _, message: __, ...facts } = failure;
+  return setupFailed({ ...facts, diagnosis: diagnose(facts) });
+};
