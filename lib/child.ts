@@ -109,7 +109,11 @@ export class Child implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) this.kill('SIGKILL').unwrapOr(undefined);
-    await this.exit;
+    // How it ended is of no interest to who throws it away.
+    await this.exit.match(
+      () => undefined,
+      () => undefined,
+    );
     for (const stream of this.stdio) stream?.destroy();
   }
 
