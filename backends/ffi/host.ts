@@ -1,5 +1,4 @@
 import { readdirSync } from 'node:fs';
-import { arch as nodeArch } from 'node:process';
 import { isMainThread } from 'node:worker_threads';
 import { err, ok, type Result } from 'neverthrow';
 import { errnoName } from '../../lib/errno.ts';
@@ -26,7 +25,11 @@ export interface Host {
 }
 
 /** The architecture of this process, when the runner has been written for it. */
-export const supportedArch = (): Arch | null => (nodeArch === 'x64' || nodeArch === 'arm64' ? nodeArch : null);
+export const supportedArch = (): Arch | null => {
+  // An import from node:process would open stdin, stdout and stderr as streams: a terminal becomes non-blocking by it.
+  const { arch } = process;
+  return arch === 'x64' || arch === 'arm64' ? arch : null;
+};
 
 /**
  * Lays something out in an arena, in as much memory as it turns out to take.
