@@ -35,6 +35,7 @@ export class Child implements AsyncDisposable {
   readonly #parts: ChildParts;
   #ended = false;
 
+  /** @internal */
   constructor(parts: ChildParts) {
     const { launched, watch } = parts;
     this.#parts = parts;
@@ -107,6 +108,7 @@ export class Child implements AsyncDisposable {
     return this.#setRef(false);
   }
 
+  /** Kills the command with SIGKILL, if it still runs, and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) this.kill('SIGKILL').unwrapOr(undefined);
     // How it ended is of no interest to who throws it away.

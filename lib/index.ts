@@ -21,6 +21,7 @@ export type {
   TimedOut,
   Unsupported,
 } from './errors.ts';
+export { SETUP_STEPS } from './errors.ts';
 export type { ExitStatus, ResourceUsage } from './exit.ts';
 export { explain } from './explain.ts';
 export type { FullIdRange, IdMapPlan, IdRange } from './id-map.ts';
