@@ -85,7 +85,7 @@ const REFUSED = 'memory cannot be made executable here';
 
 const openHost = (): Result<Host, BackendUnavailable> => {
   const arch = supportedArch();
-  if (arch === null) return err(backendUnavailable('ffi', `no machine code has been written for ${nodeArch}`));
+  if (arch === null) return err(backendUnavailable('ffi', `no machine code has been written for ${process.arch}`));
   return loadNative()
     .andThen((native) =>
       openMemory(native, arch)
