@@ -49,17 +49,14 @@ const sampleWarning = ({ rounds }: RunFacts): readonly Warning[] =>
         },
       ];
 
-const rankWarnings = ({ quantity, unrankable }: Table, { rounds }: RunFacts): readonly Warning[] =>
-  unrankable.length === 0
-    ? []
-    : [
-        {
-          type: 'unrankable',
-          message: `Too noisy to rank, ${QUANTITY_NAMES[quantity]}: ${unrankable
-            .map((names) => names.join(' ~ '))
-            .join('; ')} (halving the noise takes -n ${Math.max(rounds, 1) * 4})`,
-        },
-      ];
+/** How many rounds to ask for, so that the intervals become half as wide. */
+const moreRounds = (rounds: number): number => Math.max(SAMPLES_FOR_P99, rounds * 4);
+
+const rankWarnings = ({ quantity, rows, unrankable }: Table, { rounds }: RunFacts): readonly Warning[] => {
+  const groups = unrankable.map((names) => (names.length === rows.length ? 'any of the rows' : names.join(' ~ ')));
+  const message = `Too noisy to rank, ${QUANTITY_NAMES[quantity]}: ${groups.join('; ')} (try -n ${moreRounds(rounds)})`;
+  return groups.length === 0 ? [] : [{ type: 'unrankable', message }];
+};
 
 const endWarning = ({ ended, rounds, asked }: RunFacts): readonly Warning[] =>
   ended === 'out-of-time'

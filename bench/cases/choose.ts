@@ -1,5 +1,5 @@
 import { type Case, caseOf, type Way } from './case.ts';
-import { COMBINATIONS, DEFAULT_SETS, type FlagSet, NO_FLAGS, withBaseline, withoutPrivilege } from './flag-set.ts';
+import { COMBINATIONS, DEFAULT_SETS, type FlagSet, withBaseline, withoutPrivilege } from './flag-set.ts';
 
 /** What is to be measured. */
 export interface Choice {
@@ -24,12 +24,14 @@ export const chooseCases = ({ sets, backends, peers, privileged }: Choice): read
     withBaseline(privileged ? chosen : chosen.map(withoutPrivilege));
   const inside = usable(sets.length > 0 ? sets : DEFAULT_SETS);
   const around = usable(sets.length > 0 ? sets : COMBINATIONS);
-  const spread = (way: Way, over: readonly FlagSet[]): readonly Case[] => over.map((set) => caseOf(way, set));
+  const programs = backends.filter(({ timesItself }) => timesItself);
+  const starters = (set: FlagSet): readonly Way[] => [
+    ...backends.map(({ name }): Way => ({ type: 'spawn', backend: name })),
+    ...(peers && set.namespaces.length === 0 ? [{ type: 'child-process' } as const] : []),
+    ...(peers ? [{ type: 'unshare' } as const] : []),
+  ];
   return [
-    ...backends
-      .filter(({ timesItself }) => timesItself)
-      .flatMap(({ name }) => spread({ type: 'program', backend: name }, inside)),
-    ...backends.flatMap(({ name }) => spread({ type: 'spawn', backend: name }, around)),
-    ...(peers ? [caseOf({ type: 'child-process' }, NO_FLAGS), ...spread({ type: 'unshare' }, around)] : []),
+    ...programs.flatMap(({ name }) => inside.map((set) => caseOf({ type: 'program', backend: name }, set))),
+    ...around.flatMap((set) => starters(set).map((way) => caseOf(way, set))),
   ];
 };

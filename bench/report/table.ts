@@ -1,0 +1,85 @@
+import CliTable, { type Cell } from 'cli-table3';
+import type { Row, Table } from '../analysis.ts';
+import { QUANTITY_NAMES } from '../warnings.ts';
+import { type Column, columnsOf } from './columns.ts';
+import type { Footnotes } from './footnotes.ts';
+import type { Look } from './paint.ts';
+import { unitFor } from './unit.ts';
+
+/** Columns by space, a line below the head and nothing else: it is the numbers that are to be seen. */
+const CHARS = {
+  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
+  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+  ...{ left: '', 'left-mid': '', right: '', 'right-mid': '' },
+  ...{ mid: '─', 'mid-mid': '──', middle: '  ' },
+};
+
+const WHERE = {
+  cloneNs: 'inside the program',
+  totalNs: 'inside the program',
+  exitKnownNs: 'from JavaScript',
+  blockedNs: 'by one call, from JavaScript',
+} as const satisfies Record<Table['quantity'], string>;
+
+const refusedCell = ({ summary, refused }: Row, span: number, footnotes: Footnotes, { paint }: Look): Cell => {
+  const after = summary === null ? '' : ` after ${summary.count} rounds`;
+  const mark = refused === null ? '' : ` ${footnotes.mark(refused.message)}`;
+  const what = refused === null ? 'no time' : `refused${after}: ${refused.type}`;
+  return { content: paint.yellow(`${what}${mark}`), colSpan: span, hAlign: 'left' };
+};
+
+const draw = (table: Table, columns: readonly Column[], footnotes: Footnotes, look: Look): string => {
+  const ways = new Set(table.rows.map(({ way }) => way)).size > 1;
+  const drawn = new CliTable({
+    head: ['flags', ...(ways ? ['way'] : []), ...columns.map(({ head }) => head)].map((head) => look.paint.cyan(head)),
+    colAligns: ['left', ...(ways ? (['left'] as const) : []), ...columns.map(() => 'right' as const)],
+    chars: CHARS,
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
+  });
+  for (const row of table.rows) {
+    const { summary, refused } = row;
+    const cells =
+      summary === null || refused !== null
+        ? [refusedCell(row, columns.length, footnotes, look)]
+        : columns.map(({ cell }) => cell(row, summary));
+    drawn.push([row.flags, ...(ways ? [row.way] : []), ...cells]);
+  }
+  return drawn
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+};
+
+/** The colour codes of a text, which take no room. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what colour codes begin with
+const CODES = /\u001b\[[0-9;]*m/g;
+
+const widthOf = (text: string): number =>
+  Math.max(...text.split('\n').map((line) => [...line.replace(CODES, '')].length));
+
+/** A table as text, and the heads of the columns for which the terminal is too narrow. */
+export interface DrawnTable {
+  readonly text: string;
+  readonly left: readonly string[];
+}
+
+/** Draws a table with as many columns as there is room for; the least telling ones go first. */
+export const drawTable = (table: Table, footnotes: Footnotes, look: Look): DrawnTable => {
+  const medians = table.rows.flatMap(({ summary }) => (summary === null ? [] : [summary.p50]));
+  const unit = unitFor(medians.length === 0 ? 1e3 : Math.min(...medians));
+  const all = columnsOf(table, unit, look);
+  let columns = all;
+  let text = draw(table, columns, footnotes, look);
+  while (widthOf(text) > look.width) {
+    const last = Math.max(...columns.map(({ dispensable }) => dispensable));
+    if (last === 0) break;
+    columns = columns.filter(({ dispensable }) => dispensable < last);
+    text = draw(table, columns, footnotes, look);
+  }
+  const title = `${QUANTITY_NAMES[table.quantity]}, ${WHERE[table.quantity]}, ${unit.name}`;
+  return {
+    text: `${look.paint.bold(title)}\n${text}`,
+    left: all.filter((column) => !columns.includes(column)).map(({ head }) => head),
+  };
+};
