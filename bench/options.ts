@@ -5,13 +5,15 @@ import type { BenchOptions } from './run.ts';
 
 /** Options as they were typed. */
 export interface TypedOptions {
-  readonly flags: readonly string[];
+  readonly flags?: readonly string[];
   readonly iterations?: string;
   readonly warmup?: string;
   readonly seed?: string;
   readonly backend?: string;
-  readonly quick: boolean;
-  readonly peers: boolean;
+  /** What NS_BACKEND says; `--backend` goes before it. */
+  readonly backendFromEnv?: string | undefined;
+  readonly quick?: boolean;
+  readonly peers?: boolean;
   /** The command and its arguments; none means /bin/true. */
   readonly command: readonly string[];
 }
@@ -51,12 +53,14 @@ const wholeNumber = (
     : err({ option, value, wanted: `a whole number from ${least} to ${most}` });
 };
 
-const backendNames = (value = 'auto'): Result<readonly (typeof BACKEND_NAMES)[number][], BadOption> => {
+type BackendName = (typeof BACKEND_NAMES)[number];
+
+const backendNames = ({ backend, backendFromEnv }: TypedOptions): Result<readonly BackendName[], BadOption> => {
+  const value = backend ?? (backendFromEnv || 'auto');
   if (value === 'auto') return ok(BACKEND_NAMES);
   const name = BACKEND_NAMES.find((known) => known === value);
-  return name === undefined
-    ? err({ option: '--backend', value, wanted: `one of auto, ${BACKEND_NAMES.join(', ')}` })
-    : ok([name]);
+  const option = backend === undefined ? 'NS_BACKEND' : '--backend';
+  return name === undefined ? err({ option, value, wanted: `one of auto, ${BACKEND_NAMES.join(', ')}` }) : ok([name]);
 };
 
 /**
@@ -65,10 +69,10 @@ const backendNames = (value = 'auto'): Result<readonly (typeof BACKEND_NAMES)[nu
  * @returns what to run, or the first option that cannot be meant
  */
 export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOption> => {
-  const usual = typed.quick ? QUICK : USUAL;
+  const usual = typed.quick === true ? QUICK : USUAL;
   const [command = '/bin/true', ...args] = typed.command;
   const sets = Result.combine(
-    typed.flags.map((value) =>
+    (typed.flags ?? []).map((value) =>
       parseFlagSet(value).mapErr((wanted): BadOption => ({ option: '--flags', value, wanted })),
     ),
   );
@@ -76,7 +80,7 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
   const warmup = wholeNumber('--warmup', typed.warmup, usual.warmup, [0, MOST_ITERATIONS]);
   // Any seed will do; it is printed, so that a run can be repeated in the same order.
   const seed = wholeNumber('--seed', typed.seed, Math.floor(Math.random() * 1e6), [0, 0xffffffff]);
-  const backends = backendNames(typed.backend);
+  const backends = backendNames(typed);
   if (sets.isErr()) return err(sets.error);
   if (iterations.isErr()) return err(iterations.error);
   if (warmup.isErr()) return err(warmup.error);
@@ -87,7 +91,7 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
       iterations: iterations.value,
       warmup: warmup.value,
       mostMs: usual.mostMs,
-      peers: typed.peers,
+      peers: typed.peers !== false,
       seed: seed.value,
       command,
       args,

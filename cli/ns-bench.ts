@@ -13,6 +13,8 @@ export interface BenchIo {
   readonly stop: AbortSignal;
 }
 
+type Typed = TypedOptions & { readonly json?: boolean };
+
 const NOTHING_MEASURED = 1;
 const BAD_ARGUMENTS = 2;
 const INTERRUPTED = 130;
@@ -35,15 +37,15 @@ const program = ({ stdout }: BenchIo): Command =>
   new Command('ns-bench')
     .description('Measures what new Linux namespaces cost: clone3, spawn, and the event loop that waits for them.')
     .argument('[command...]', 'what each child runs (default: /bin/true)')
-    .option('--flags <set>', 'a set of namespaces to measure; repeatable', (set, sets: string[]) => [...sets, set], [])
+    .option('--flags <set>', 'a set of namespaces to measure; repeatable', (set, sets: string[] = []) => [...sets, set])
     .option('-n, --iterations <count>', 'rounds that count (default: 300, with --quick 100)')
     .option('-w, --warmup <count>', 'rounds before them (default: 20, with --quick 5)')
     .option('--backend <name>', 'auto (all that are available), ffi or shell (default: NS_BACKEND, else auto)')
-    .option('--quick', 'fewer rounds, none begun after 30 seconds', false)
-    .option('--peers', "measure Node's child_process and unshare(1) beside the library (default)", true)
+    .option('--quick', 'fewer rounds, none begun after 30 seconds')
+    .option('--peers', "measure Node's child_process and unshare(1) beside the library (default)")
     .option('--no-peers', 'measure the library alone')
     .option('--seed <number>', 'shuffles rounds as an earlier run did (default: a new one)')
-    .option('--json', 'print everything as JSON, raw samples included', false)
+    .option('--json', 'print everything as JSON, raw samples included')
     .version(version(), '-V, --version')
     .helpOption('-h, --help')
     .addHelpText('after', EXAMPLES)
@@ -55,7 +57,7 @@ const say = ({ stderr }: BenchIo, message: string): void => {
   stderr.write(`ns-bench: ${message}\n`);
 };
 
-const parse = (argv: readonly string[], io: BenchIo): (TypedOptions & { readonly json: boolean }) | number => {
+const parse = (argv: readonly string[], io: BenchIo): Typed | number => {
   const command = program(io);
   try {
     command.parse(argv, { from: 'user' });
@@ -65,9 +67,7 @@ const parse = (argv: readonly string[], io: BenchIo): (TypedOptions & { readonly
     say(io, error.message.replace(/^error: /, '').replace('\n', ' '));
     return BAD_ARGUMENTS;
   }
-  const options = command.opts<Omit<TypedOptions, 'command'> & { readonly json: boolean }>();
-  const backend = options.backend ?? io.env['NS_BACKEND'];
-  return { ...options, ...(backend ? { backend } : {}), command: command.args };
+  return { ...command.opts<Omit<Typed, 'command'>>(), backendFromEnv: io.env['NS_BACKEND'], command: command.args };
 };
 
 /** Whether any time was taken of what was asked for; `none`, which is there to compare with, does not count beside others. */
