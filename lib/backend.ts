@@ -13,7 +13,10 @@ export interface Launched {
   readonly started: ResultAsync<number, LaunchError>;
   /** How the command ended; settles only after `started` was a success. */
   readonly exit: ResultAsync<ExitStatus, ExitLost>;
-  /** Our ends of the pipes, by fd of the child; null where there is none. stdin is written to, all others are read. */
+  /**
+   * Our ends of the pipes, by fd of the child; null where there is none. stdin is written to, all others are read. They
+   * are there once `started` was a success, and have not ended before.
+   */
   readonly stdio: readonly (Readable | Writable | null)[];
   /** Sends a signal to the command, or, before its execve, to what is about to become it. */
   readonly kill: (signal: number) => Result<void, SignalFailed>;

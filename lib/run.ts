@@ -20,7 +20,7 @@ const collect = (stream: Readable | null, most: number, onTooMuch: () => void): 
     const chunks: Buffer[] = [];
     let size = 0;
     const done = (): void => resolve(Buffer.concat(chunks));
-    if (stream === null) return done();
+    if (stream === null || stream.closed) return done();
     stream.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size <= most) chunks.push(chunk);

@@ -6,7 +6,7 @@ import { type InvalidOption, invalidOption, type SpawnError } from './errors.ts'
 import { openBackend } from './open.ts';
 import type { SpawnPlan } from './plan.ts';
 import { planSpawn } from './plan-spawn.ts';
-import { type SignalName, signalNumber } from './signal.ts';
+import { signalNumber } from './signal.ts';
 import type { SpawnSpec } from './spec.ts';
 import { type StopWatch, watchStop } from './stop.ts';
 
@@ -60,7 +60,7 @@ const follow = async (
   launched: Launched,
   watch: StopWatch,
   backend: Backend,
-  killSignal: SignalName,
+  { stdin, killSignal = 'SIGKILL' }: SpawnSpec,
 ): Promise<Result<Child, SpawnError>> => {
   let running = false;
   watch.onStop(() => {
@@ -75,6 +75,7 @@ const follow = async (
     return err(stopped ?? (await explained(started.error)));
   }
   running = true;
+  if (stdin !== undefined) feed(launched, stdin);
   const child = new Child({ pid: started.value, backend: backend.name, launched, watch, killSignal });
   if (stopped === null) return ok(child);
   const exit = await child.exit;
@@ -121,6 +122,5 @@ export const spawn = (
     watch.release();
     return new ResultAsync(explained(launched.error).then((error) => err(error)));
   }
-  if (spec.stdin !== undefined) feed(launched.value, spec.stdin);
-  return new ResultAsync(follow(launched.value, watch, backend, spec.killSignal ?? 'SIGKILL'));
+  return new ResultAsync(follow(launched.value, watch, backend, spec));
 };

@@ -95,7 +95,7 @@ export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemor
   const carrier = new ProgramBuilder({ bytes, words, offset: CARRIER_PREFIX_SIZE, base: CARRIER_PROGRAM_BASE, arch });
   carrier.recordKind(RECORD_KIND.carrierFailed);
   const inCarrier = addMailbox(carrier, plan);
-  addChild(carrier, inCarrier, { ...child, envp: carrier.base + HEADER.envp });
+  addChild(carrier, inCarrier, { ...child, envp: environ === null ? null : carrier.base + HEADER.envp });
   carrier.finish();
   setProgramSize(bytes, carrier.size);
   const mailbox = translated(inCarrier, address + CARRIER_PREFIX_SIZE - CARRIER_PROGRAM_BASE);

@@ -20,7 +20,7 @@ import { childEndOffset } from './child-program.ts';
 import type { CompiledSpawn } from './compile.ts';
 import { carrierKilled, execError, stepFailed } from './failure.ts';
 import { writeIdMaps } from './id-map-writer.ts';
-import { launchPlan, openPidfd, sendSignal } from './launch.ts';
+import { closeFds, launchPlan, openPidfd, sendSignal } from './launch.ts';
 import { RECORD_KIND, readStatus, type StatusReport } from './records.ts';
 
 type Ended = ExitStatus | null;
@@ -64,12 +64,12 @@ const reaperOf = (host: Host): Reaper => {
   return made;
 };
 
-const openStreams = ({ mailbox, int32 }: CompiledSpawn): (Readable | Writable | null)[] =>
-  mailbox.pipes.map((pair, fd) => {
-    if (pair === null) return null;
-    const ours = int32(pair + 4 - childEndOffset(fd));
-    return new Socket({ fd: ours, readable: fd !== 0, writable: fd === 0 });
-  });
+/** Our ends of the pipes of stdio; -1 where there is none. */
+const ourEnds = ({ mailbox, int32 }: CompiledSpawn): readonly number[] =>
+  mailbox.pipes.map((pair, fd) => (pair === null ? -1 : int32(pair + 4 - childEndOffset(fd))));
+
+const openStreams = (fds: readonly number[]): (Readable | Writable | null)[] =>
+  fds.map((fd, index) => (fd < 0 ? null : new Socket({ fd, readable: index !== 0, writable: index === 0 })));
 
 const failureOf = (plan: SpawnPlan, compiled: CompiledSpawn, report: StatusReport, ended: Ended): LaunchError => {
   const { failure, candidates } = report;
@@ -94,7 +94,8 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   const { mailbox, int32 } = compiled;
   const statusFd = int32(mailbox.status);
   const go = mailbox.go === null ? null : int32(mailbox.go + 4);
-  const stdio = openStreams(compiled);
+  const ends = ourEnds(compiled);
+  let stdio: readonly (Readable | Writable | null)[] = [];
   /** A signal that came while the process that goes on was not known yet. */
   let pending: number | null = null;
   let mapError: SetupFailed | null = null;
@@ -128,9 +129,13 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   const settle = async (): Promise<Result<number, LaunchError>> => {
     const report = readStatus(await statusEnded);
     if (current !== first) await first.ended;
-    if (report.ready && report.failure === null) return ok(current.pid);
+    if (report.ready && report.failure === null) {
+      // Not before somebody can listen: the end of a stream that ended earlier would go unheard.
+      stdio = openStreams(ends);
+      return ok(current.pid);
+    }
+    closeFds(host, ends);
     const ended = await current.ended;
-    for (const stream of stdio) stream?.destroy();
     return err(mapError ?? failureOf(plan, compiled, report, ended));
   };
   const started = new ResultAsync(settle());
@@ -142,7 +147,9 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   return ok({
     started,
     exit: new ResultAsync(exit()),
-    stdio,
+    get stdio() {
+      return stdio;
+    },
     kill: (signal) => {
       pending = signal;
       return current.kill(signal);

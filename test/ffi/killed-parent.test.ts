@@ -1,0 +1,49 @@
+import { spawn as spawnNode } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+
+const door = new URL('../../lib/index.js', import.meta.url).href;
+
+/** Processes with the mark in their environment, as `pid state name`. */
+const marked = (mark: string): string[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        if (!readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark)) return [];
+        return [readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^(\d+) \((.*)\) (\S).*/s, '$1 $3 $2')];
+      } catch {
+        return [];
+      }
+    });
+
+const SOURCE = `
+  import { spawn } from ${JSON.stringify(door)};
+  console.log('ready');
+  const spec = { backend: 'ffi', stdio: 'ignore', namespaces: ['user', 'pid', 'mnt', 'net', 'time'], mapRootUser: true, mountProc: true };
+  for (;;) await Promise.all(Array.from({ length: 50 }, () => spawn('true', [], spec).andThen((child) => child.exit)));
+`;
+
+t.test('kill -9 of a process that is spawning leaves no half-made child', async (t) => {
+  for (let round = 0; round < 6; round += 1) {
+    const mark = `NS_TEST_KILLED=${process.pid}-${round}`;
+    const [name, value] = mark.split('=') as [string, string];
+    const node = spawnNode(process.execPath, ['--input-type=module', '-e', SOURCE], {
+      env: { ...process.env, [name]: value },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise((resolve) => node.stdout.once('data', resolve));
+    await sleep(40 + round * 13);
+    const gone = new Promise((resolve) => node.once('exit', resolve));
+    node.kill('SIGKILL');
+    await gone;
+    let left = marked(mark);
+    // What had got as far as its command runs to its end; what is stuck stays.
+    for (let tries = 0; left.length > 0 && tries < 100; tries += 1) {
+      await sleep(50);
+      left = marked(mark);
+    }
+    t.same(left, [], `round ${round}`);
+  }
+});

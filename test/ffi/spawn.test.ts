@@ -1,0 +1,157 @@
+import { statSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { ffiCalls } from '../../backends/ffi/native.ts';
+import { compileApart } from '../../backends/ffi/spawn/explain.ts';
+import { run, type SpawnSpec, spawn } from '../../lib/index.ts';
+import { planSpawn } from '../../lib/plan-spawn.ts';
+import { watchLeaks } from '../leaks.ts';
+
+watchLeaks(t);
+
+const backend = 'ffi';
+const isRoot = process.geteuid?.() === 0;
+const MANNER = {
+  vehicle: { type: 'memfd', exec: true },
+  clone3: true,
+  strays: null,
+  environ: 0,
+  measured: false,
+} as const;
+
+const opsOf = (spec: SpawnSpec): { launch: string[]; carrier: string[] } => {
+  const plan = planSpawn('/bin/true', [], { stdio: 'ignore', ...spec })._unsafeUnwrap();
+  const { launch, carrier } = compileApart(plan, 'x64', MANNER);
+  const names = (ops: typeof launch.ops): string[] => ops.map(({ name }) => name);
+  return { launch: names(launch.ops), carrier: names(carrier?.ops ?? []) };
+};
+
+const pick = (ops: readonly string[], ...names: string[]): string[] => ops.filter((name) => names.includes(name));
+
+t.test('spawn() makes the cheap namespaces in clone3 and the dear ones in the carrier', async (t) => {
+  const { launch, carrier } = opsOf({ namespaces: ['pid', 'uts', 'ipc', 'net', 'mnt', 'cgroup'] });
+  t.same(pick(launch, 'unshare', 'mount'), []);
+  t.same(pick(carrier, 'unshare', 'mount', 'clone'), ['unshare', 'unshare', 'unshare', 'mount']);
+});
+
+t.test('spawn() sets up in the order of the table', async (t) => {
+  const { launch, carrier } = opsOf({
+    namespaces: ['user', 'time', 'pid', 'uts', 'mnt', 'net', 'cgroup'],
+    uidMap: { inside: 5, outside: process.geteuid?.() ?? 0 },
+    hostname: 'a',
+    domainname: 'b',
+    mountProc: true,
+    cwd: '/',
+    detached: true,
+  });
+  t.same(
+    pick(launch, 'capset'),
+    ['capset'],
+    'uid 0 is not mapped: capabilities are kept across the execve of the carrier',
+  );
+  t.same(
+    pick(carrier, 'unshare', 'clone', 'mount', 'sethostname', 'setdomainname', 'capset', 'setsid', 'chdir', 'execve'),
+    [
+      ...Array(4).fill('unshare'),
+      'clone',
+      'mount',
+      'mount',
+      'sethostname',
+      'setdomainname',
+      'capset',
+      'setsid',
+      'chdir',
+      'execve',
+    ],
+  );
+});
+
+t.test('spawn() costs one FFI call, whatever it is asked for', async (t) => {
+  const specs: SpawnSpec[] = [
+    { stdio: 'ignore' },
+    { namespaces: ['user', 'pid', 'mnt', 'uts', 'net'], mapRootUser: true, mountProc: true, hostname: 'one' },
+  ];
+  for (const spec of specs) {
+    await run('true', [], { backend });
+    // The first of its kind may map memory for its program.
+    for (const expected of [null, 1]) {
+      const before = ffiCalls.count;
+      const spawned = spawn('true', [], { backend, ...spec });
+      const calls = ffiCalls.count - before;
+      const child = (await spawned)._unsafeUnwrap();
+      for (const stream of child.stdio) stream?.destroy();
+      await child.exit;
+      if (expected !== null) t.equal(calls, expected);
+    }
+  }
+});
+
+t.test('spawn() leaves this process dumpable and its own', async (t) => {
+  const owner = statSync('/proc/self/uid_map').uid;
+  const specs: SpawnSpec[] = [
+    { namespaces: ['user', 'mnt'], mapCurrentUser: true },
+    { namespaces: ['user', 'mnt'] },
+    ...(isRoot
+      ? [
+          {
+            namespaces: ['user'] as const,
+            uidMap: { inside: 0, outside: 100_000, count: 10 },
+            gidMap: { inside: 0, outside: 100_000, count: 10 },
+          },
+        ]
+      : []),
+  ];
+  for (const spec of specs) {
+    const result = await run('true', [], { backend, ...spec } as SpawnSpec);
+    t.ok(result.isOk(), result.isErr() ? result.error.message : 'ran');
+  }
+  t.equal(statSync('/proc/self/uid_map').uid, owner);
+});
+
+t.test('spawn() finds its compiled program again, with what the first run changed put back', async (t) => {
+  const outputs = new Set<string>();
+  for (let round = 0; round < 30; round += 1) {
+    const commands = ['echo a', 'echo b; exit 2', 'exit 3'].map((script) => run('sh', ['-c', script], { backend }));
+    for (const result of await Promise.all(commands)) {
+      const { status, stdout } = result._unsafeUnwrap();
+      outputs.add(`${stdout}${status.type === 'exited' ? status.code : status.signal}`);
+    }
+  }
+  t.same([...outputs].sort(), ['3', 'a\n0', 'b\n2']);
+});
+
+t.test('spawn() sees changes of process.env and of the working directory', async (t) => {
+  process.env['NS_TEST_CHANGES'] = 'first';
+  const first = (await run('sh', ['-c', 'echo $NS_TEST_CHANGES'], { backend }))._unsafeUnwrap();
+  process.env['NS_TEST_CHANGES'] = 'second';
+  const second = (await run('sh', ['-c', 'echo $NS_TEST_CHANGES'], { backend }))._unsafeUnwrap();
+  delete process.env['NS_TEST_CHANGES'];
+  t.equal(`${first.stdout}${second.stdout}`, 'first\nsecond\n');
+});
+
+t.test('spawn() works in worker threads, at the same time', async (t) => {
+  const door = new URL('../../lib/index.js', import.meta.url).href;
+  const source = `
+    import { parentPort } from 'node:worker_threads';
+    import { run } from ${JSON.stringify(door)};
+    process.env.ONLY_HERE = 'worker';
+    let good = 0;
+    for (let i = 0; i < 20; i += 1) {
+      const result = await run('sh', ['-c', 'echo $ONLY_HERE; exit 7'], { backend: 'ffi', namespaces: ['user', 'pid'], mapRootUser: true });
+      if (result.isOk() && result.value.status.code === 7 && String(result.value.stdout) === 'worker\\n') good += 1;
+      else parentPort.postMessage(result.isErr() ? result.error.message : String(result.value.stdout));
+    }
+    parentPort.postMessage(good);
+  `;
+  const work = (): Promise<unknown[]> =>
+    new Promise((resolve, reject) => {
+      const messages: unknown[] = [];
+      const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`));
+      worker.on('message', (message) => messages.push(message));
+      worker.on('error', reject);
+      worker.on('exit', () => resolve(messages));
+    });
+  const mine = Array.from({ length: 20 }, () => run('true', [], { backend }));
+  t.same(await Promise.all([work(), work(), work()]), [[20], [20], [20]]);
+  for (const result of await Promise.all(mine)) t.ok(result.isOk());
+});
