@@ -7,7 +7,12 @@ import { type SetupFailed, setupFailed } from './errors.ts';
  */
 export const diagnosed = async (failure: SetupFailed): Promise<SetupFailed> => {
   if (failure.diagnosis !== null) return failure;
-  const { diagnose } = await import('./host/diagnose.ts');
   const { type: _, message: __, ...facts } = failure;
-  return setupFailed({ ...facts, diagnosis: diagnose(facts) });
+  try {
+    const { diagnose } = await import('./host/diagnose.ts');
+    return setupFailed({ ...facts, diagnosis: diagnose(facts) });
+  } catch {
+    // A caller whose fds have run out can load nothing, and what failed is an answer without its cause, too.
+    return failure;
+  }
 };

@@ -6,7 +6,10 @@ export interface ResourceUsage {
   readonly userUs: number;
   /** Processor time in the kernel, microseconds. */
   readonly systemUs: number;
-  /** The largest resident set, bytes. */
+  /**
+   * The largest resident set, bytes. At least what the caller had when it started the child: Linux counts the memory
+   * that the two share until execve(2).
+   */
   readonly maxRssBytes: number;
 }
 

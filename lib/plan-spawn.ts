@@ -31,8 +31,11 @@ const pathString = (option: string, value: unknown): Checked<string> =>
     path === '' ? err(invalidOption(option, value, 'a path that is not empty')) : ok(path),
   );
 
+/** What an option that was left out comes to. */
+const NOTHING = ok(null);
+
 const optional = <T, R>(value: T | undefined, check: (value: T) => Checked<R>): Checked<R | null> =>
-  value === undefined ? ok(null) : check(value);
+  value === undefined ? NOTHING : check(value);
 
 const needs = <T>(option: string, value: T, types: ReadonlySet<NamespaceType>, type: NamespaceType): Checked<T> =>
   types.has(type) ? ok(value) : err(invalidOption(option, value, `"${type}" among the namespaces with it`));
@@ -83,8 +86,15 @@ const flag = (option: string, value: unknown): Checked<boolean> =>
     ? ok(value === true)
     : err(invalidOption(option, value, 'true or false'));
 
-const planMaps = (spec: SpawnSpec, types: ReadonlySet<NamespaceType>, own: Identity): Checked<IdMapPlan | null> => {
+const ownIdentity = (): Identity => ({
+  uid: process.geteuid?.() ?? 0,
+  gid: process.getegid?.() ?? 0,
+});
+
+const planMaps = (spec: SpawnSpec, types: ReadonlySet<NamespaceType>): Checked<IdMapPlan | null> => {
   const { mapRootUser, mapCurrentUser, uidMap, gidMap, setgroups } = spec;
+  if ((mapRootUser ?? mapCurrentUser ?? uidMap ?? gidMap ?? setgroups) === undefined) return NOTHING;
+  const own = ownIdentity();
   for (const [option, value] of Object.entries({ mapRootUser, mapCurrentUser })) {
     const checked = flag(option, value);
     if (checked.isErr()) return err(checked.error);
@@ -131,8 +141,10 @@ const planStdioEntry = (entry: Stdio | undefined | null, fd: number): Checked<St
       );
 };
 
+const STDIO_WORDS: readonly unknown[] = ['inherit', 'ignore', 'pipe'];
+
 const planStdio = (value: SpawnSpec['stdio']): Checked<readonly StdioPlan[]> => {
-  if (value !== undefined && typeof value !== 'string' && !Array.isArray(value)) {
+  if (value !== undefined && !Array.isArray(value) && !STDIO_WORDS.includes(value)) {
     return err(invalidOption('stdio', value, '"inherit", "ignore", "pipe" or a list of them'));
   }
   const entries: readonly (Stdio | undefined)[] = Array.isArray(value)
@@ -141,8 +153,13 @@ const planStdio = (value: SpawnSpec['stdio']): Checked<readonly StdioPlan[]> => 
   if (entries.length > MOST_FDS) {
     return err(invalidOption('stdio', `${entries.length} entries`, `at most ${MOST_FDS} entries`));
   }
-  const three = entries.length < 3 ? [...entries, ...Array(3 - entries.length)] : entries;
-  return Result.combine(Array.from(three, planStdioEntry));
+  const plans: StdioPlan[] = [];
+  for (let fd = 0; fd < Math.max(entries.length, 3); fd += 1) {
+    const plan = planStdioEntry(entries[fd], fd);
+    if (plan.isErr()) return err(plan.error);
+    plans.push(plan.value);
+  }
+  return ok(plans);
 };
 
 const planEnv = (env: SpawnSpec['env']): Checked<readonly string[] | null> => {
@@ -189,11 +206,6 @@ const planSignal = (option: string, value: string | undefined): Checked<number |
     return number === undefined ? err(invalidOption(option, name, 'the name of a signal')) : ok(number);
   });
 
-const ownIdentity = (): Identity => ({
-  uid: process.geteuid?.() ?? 0,
-  gid: process.getegid?.() ?? 0,
-});
-
 /**
  * Checks a command and its spec, and fills in every default.
  *
@@ -215,7 +227,7 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       domainname: planUtsName('domainname', spec.domainname, types),
       propagation: planPropagation(spec.propagation, types),
       mountProc: planMountProc(spec.mountProc, types),
-      idMap: planMaps(spec, types, ownIdentity()),
+      idMap: planMaps(spec, types),
       cwd: optional(spec.cwd, (cwd) => pathString('cwd', cwd)),
       stdio: planStdio(spec.stdio),
       detached: flag('detached', spec.detached),

@@ -71,7 +71,7 @@ export const run = (
   args: readonly string[] = [],
   spec: RunSpec = {},
 ): ResultAsync<RunResult, RunError> => {
-  const most = spec?.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+  const { maxOutputBytes: most = DEFAULT_MAX_OUTPUT_BYTES } = spec ?? {};
   if (!Number.isSafeInteger(most) || most < 0) {
     return errAsync(invalidOption('maxOutputBytes', most, 'a whole number of bytes, 0 or more'));
   }
