@@ -1,17 +1,27 @@
 import { err } from 'neverthrow';
 import type { Backend } from '../../lib/backend.ts';
 import { backendUnavailable } from '../../lib/errors.ts';
-import { remainingWays } from './carrier/vehicles.ts';
+import { remainingWays, type Way } from './carrier/vehicles.ts';
 import { host, supportedArch } from './host.ts';
 import { explain } from './spawn/explain.ts';
 import { measure } from './spawn/measure.ts';
 import { launch } from './spawn/spawn.ts';
 
+let told: { readonly way: Way | undefined; readonly result: ReturnType<Backend['available']> } | null = null;
+
+/** Asked at every spawn: the answer changes only with the way. */
+const available: Backend['available'] = () => {
+  const [way] = remainingWays();
+  if (told === null || told.way !== way) {
+    told = { way, result: host().map(({ arch }) => `system calls through ffi-rs on ${arch}, host: ${way?.name}`) };
+  }
+  return told.result;
+};
+
 /** Makes the system calls itself: programs of them, run by machine code in this process and in a carrier. */
 export const ffiBackend: Backend = {
   name: 'ffi',
-  available: () =>
-    host().map(({ arch }) => `system calls through ffi-rs on ${arch}, host: ${remainingWays()[0]?.name}`),
+  available,
   launch: (plan) => host().andThen((opened) => launch(opened, plan)),
   explain: (plan) => {
     const arch = supportedArch();

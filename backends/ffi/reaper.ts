@@ -93,7 +93,13 @@ export class Reaper {
   #listening = false;
   #timer: NodeJS.Timeout | null = null;
   #firstLook: NodeJS.Timeout | null = null;
+  #firstLookDue = false;
   readonly #look = (): void => this.look();
+  readonly #lookFirst = (): void => {
+    this.#firstLookDue = false;
+    this.look();
+    for (const late of this.#children.values()) if (late.statusPending) this.#stream(late);
+  };
 
   constructor(host: Host) {
     this.#host = host;
@@ -172,12 +178,10 @@ export class Reaper {
       // On the main thread it only keeps the event loop alive.
       this.#timer = setInterval(this.#look, isMainThread ? FOREVER_MS : POLL_MS);
     }
-    if (!child.statusPending || !isMainThread) return;
-    this.#firstLook ??= setTimeout(() => {
-      this.#firstLook = null;
-      this.look();
-      for (const late of this.#children.values()) if (late.statusPending) this.#stream(late);
-    }, FIRST_LOOK_MS);
+    if (!child.statusPending || !isMainThread || this.#firstLookDue) return;
+    this.#firstLookDue = true;
+    if (this.#firstLook === null) this.#firstLook = setTimeout(this.#lookFirst, FIRST_LOOK_MS).unref();
+    else this.#firstLook.refresh();
   }
 
   /** Leaves a status pipe to the event loop. */
@@ -186,10 +190,10 @@ export class Reaper {
     readStatusPipe(child.statusFd, child.onStatus);
   }
 
+  /** Without children: a poll stops; the timers of the main thread, which keep nothing alive then, are used again. */
   #rest(): void {
+    if (isMainThread) return;
     clearInterval(this.#timer ?? undefined);
-    clearTimeout(this.#firstLook ?? undefined);
     this.#timer = null;
-    this.#firstLook = null;
   }
 }
