@@ -1,0 +1,37 @@
+import type { Claim } from '../claim.ts';
+import { argumentLists } from './arguments.ts';
+import { cleaningUp } from './cleaning-up.ts';
+import { environment } from './environment.ts';
+import { execErrors } from './exec-errors.ts';
+import { exitStatuses } from './exit-statuses.ts';
+import { failures } from './failures.ts';
+import { foundingArticle } from './founding-article.ts';
+import { idMaps } from './id-maps.ts';
+import { limits } from './limits.ts';
+import { mounts } from './mounts.ts';
+import { namespaces } from './namespaces.ts';
+import { options } from './options.ts';
+import { signals } from './signals.ts';
+import { stdio } from './stdio.ts';
+import { stopping } from './stopping.ts';
+import { utsNames } from './uts-names.ts';
+
+/** Every claim, by room. */
+export const CLAIMS = {
+  namespaces,
+  idMaps,
+  mounts,
+  utsNames,
+  stdio,
+  environment,
+  argumentLists,
+  execErrors,
+  exitStatuses,
+  signals,
+  stopping,
+  limits,
+  cleaningUp,
+  foundingArticle,
+  failures,
+  options,
+} as const satisfies Readonly<Record<string, readonly Claim[]>>;

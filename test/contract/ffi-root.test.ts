@@ -1,0 +1,3 @@
+import { contract } from './on-backend.ts';
+
+await contract('ffi', 'root');

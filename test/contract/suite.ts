@@ -1,0 +1,57 @@
+// All claims on one backend, as whoever runs this: `node suite.js BACKEND [WORD]`; WORD picks claims by their titles.
+// NS_FFI_HOST makes the ffi backend use that host.
+import t, { type Test } from 'tap';
+import { openBackend, run } from '../../lib/index.ts';
+import { countLeaks } from '../leaks.ts';
+import { PRIVILEGED, UID, unmet } from './caller.ts';
+import type { BackendName, Claim } from './claim.ts';
+import { CLAIMS } from './claims/index.ts';
+import { Refused } from './outcome.ts';
+
+const [name = '', word = ''] = process.argv.slice(2);
+if (name !== 'ffi' && name !== 'shell') throw new Error(`There is no backend "${name}"`);
+const backend: BackendName = name;
+const host = backend === 'ffi' ? process.env['NS_FFI_HOST'] : undefined;
+const variant = host === undefined ? backend : `${backend}:${host}`;
+
+const wasAnnounced = (claim: Claim): string | undefined =>
+  claim.unsupportedOn?.[variant] ?? claim.unsupportedOn?.[backend];
+
+const check = async (t: Test, claim: Claim): Promise<void> => {
+  const leaks = countLeaks();
+  const reason = wasAnnounced(claim);
+  try {
+    await claim.run(t, backend);
+    if (reason !== undefined) t.fail(`announced as unsupported on ${variant}, but done: ${reason}`);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const { refusal } = error;
+    if (reason === undefined) t.fail(`refused, which was not announced: ${refusal.message}`);
+    t.equal(refusal.backend, backend, `refused: ${refusal.message}`);
+    t.ok(refusal.what !== '' && refusal.needs !== '', `announced: ${reason}`);
+  }
+  t.strictSame(await leaks(), [], 'nothing is left behind');
+};
+
+const skipped = ({ needs = [] }: Claim): string | false => needs.map(unmet).find((reason) => reason !== null) ?? false;
+
+// Whoever runs this sets the limit; that of the whole is no business of a claim.
+t.setTimeout(0);
+
+const available = openBackend(backend);
+t.ok(available.isOk(), available.isOk() ? `${variant} is available` : available.error.message);
+
+if (available.isOk()) {
+  // What the backend opens once and keeps is no leak.
+  await run('true', [], { backend, namespaces: PRIVILEGED ? ['uts'] : [] });
+  t.comment(
+    `${variant}, uid ${UID}, ${PRIVILEGED ? 'privileged' : 'not privileged'}: ${available.value.backend.available().unwrapOr('')}`,
+  );
+  for (const [room, claims] of Object.entries(CLAIMS)) {
+    const wanted: readonly Claim[] = claims.filter(({ title }) => title.includes(word));
+    if (wanted.length === 0) continue;
+    t.test(room, async (t) => {
+      for (const claim of wanted) t.test(claim.title, { skip: skipped(claim) }, (t) => check(t, claim));
+    });
+  }
+}
