@@ -14,7 +14,7 @@ const notesOf = ({ cases, tables, rounds, options }: BenchRun, left: ReadonlySet
       ? [`Interrupted: these are the ${rounds.rounds} of ${options.iterations} rounds that were whole.`]
       : []),
     ...(costs
-      ? ['over none: difference of the medians ± half of its 95% interval; an interval around 0 says nothing.']
+      ? ['over none: median less that of none in the same way, ± half of its 95% interval; one around 0 says nothing.']
       : []),
     ...(added
       ? [
