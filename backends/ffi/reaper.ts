@@ -94,6 +94,8 @@ export class Reaper {
   #timer: NodeJS.Timeout | null = null;
   #firstLook: NodeJS.Timeout | null = null;
   #firstLookDue = false;
+  #looking = false;
+  #lookAgain = false;
   readonly #look = (): void => this.look();
   readonly #lookFirst = (): void => {
     this.#firstLookDue = false;
@@ -130,8 +132,19 @@ export class Reaper {
     else this.#timer?.ref();
   }
 
-  /** Looks at all children. */
+  /** Looks at all children; asked for while it tells what it saw, it looks once more when everything is told. */
   look(): void {
+    this.#lookAgain = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    while (this.#lookAgain) {
+      this.#lookAgain = false;
+      this.#lookOnce();
+    }
+    this.#looking = false;
+  }
+
+  #lookOnce(): void {
     const children = [...this.#children.values()];
     if (children.length === 0) return;
     let slots: Slots[] = [];

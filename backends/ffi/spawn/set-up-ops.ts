@@ -1,8 +1,8 @@
 import { NAMESPACES } from '../../../lib/namespace.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
-import { CLONE, MOUNT, PRCTL, SIG } from '../abi/constants.ts';
+import { CLONE, MOUNT, OPEN, PRCTL, SIG } from '../abi/constants.ts';
 import type { Argument } from '../program/argument.ts';
-import { NULL, num, shown, words } from '../program/argument.ts';
+import { int32At, NULL, num, shown, words } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { RECORD } from '../program/layout.ts';
 import type { Placement } from './placement.ts';
@@ -38,6 +38,9 @@ export const addNestedClone = (program: ProgramBuilder, { nested }: Placement, s
   );
   const child = program.label();
   const options = { step: 'clone', onError: fail } as const;
+  // The clone waits for the carrier's end, so that its pid stands in the status pipe before whatever it has to say.
+  const order = program.int32s(-1, -1);
+  program.op('pipe2', [shown(order, 'order'), words(OPEN.O_CLOEXEC, OPEN)], options);
   // The exit signal of a CLONE_PARENT child is its parent's; the stack is copied with all memory.
   program.op('clone', [words(flags, CLONE_FLAGS), NULL, shown(record + RECORD.pid, '&pid')], {
     ...options,
@@ -47,6 +50,12 @@ export const addNestedClone = (program: ProgramBuilder, { nested }: Placement, s
   program.op('write', [status, shown(record, '{pid}'), num(RECORD.size)], options);
   program.op('exit_group', [num(0)], options);
   program.place(child);
+  const go = program.label();
+  const [read, write] = [int32At(order, 'order.r'), int32At(order + 4, 'order.w')];
+  program.op('close', [write], options);
+  program.op('read', [read, shown(program.room(8), 'buf'), num(1)], { ...options, onZero: go });
+  program.place(go);
+  program.op('close', [read], options);
 };
 
 /** Takes on uid and gid 0 inside, where the maps have them and the caller's own are not mapped. */

@@ -36,7 +36,11 @@ export const addStdio = (program: ProgramBuilder, { stdio }: SpawnPlan, ends: Ch
   // First every source to a number above all targets, so that no target overwrites a source; then each to its place.
   const moves: (readonly [number, number])[] = [];
   for (const [fd, entry] of stdio.entries()) {
-    if (entry.type === 'fd' && entry.fd === fd) continue;
+    if (entry.type === 'fd' && entry.fd === fd) {
+      // It is in its place, but where the vfork child itself does this it still is close-on-exec, as Node has it.
+      program.op('fcntl', [num(fd), words(FCNTL.F_SETFD, FCNTL), num(0)], options);
+      continue;
+    }
     moves.push([program.op('fcntl', [source(fd), dupFd, num(stdio.length)], options), fd]);
   }
   for (const end of ends) {
