@@ -30,12 +30,14 @@ const checkVerbOptions = (spec: SpawnSpec): Result<void, InvalidOption> => {
   return ok(undefined);
 };
 
+/** A spec that has been checked, and who is to carry it out. */
+interface Prepared {
+  readonly backend: Backend;
+  readonly plan: SpawnPlan;
+}
+
 /** Checks everything that a spec says and opens its backend; nothing is created. */
-export const prepareSpawn = (
-  command: string,
-  args: readonly string[],
-  spec: SpawnSpec,
-): Result<{ backend: Backend; plan: SpawnPlan }, SpawnError> =>
+export const prepareSpawn = (command: string, args: readonly string[], spec: SpawnSpec): Result<Prepared, SpawnError> =>
   planSpawn(command, args, spec)
     .andThen((plan) => checkVerbOptions(spec).map(() => plan))
     .andThen((plan) =>
@@ -53,13 +55,13 @@ const feed = (launched: Launched, input: string | Uint8Array): void => {
   stdin.end(input);
 };
 
-const explained = async (error: SpawnError): Promise<SpawnError> =>
-  error.type === 'setup-failed' ? diagnosed(error) : error;
+const explained = async (error: SpawnError, { namespaces }: SpawnPlan): Promise<SpawnError> =>
+  error.type === 'setup-failed' ? diagnosed(error, namespaces) : error;
 
 const follow = async (
   launched: Launched,
   watch: StopWatch,
-  backend: Backend,
+  { backend, plan }: Prepared,
   { stdin, killSignal = 'SIGKILL' }: SpawnSpec,
 ): Promise<Result<Child, SpawnError>> => {
   let running = false;
@@ -72,7 +74,7 @@ const follow = async (
   const stopped = watch.stopped(null);
   if (started.isErr()) {
     watch.release();
-    return err(stopped ?? (await explained(started.error)));
+    return err(stopped ?? (await explained(started.error, plan)));
   }
   running = true;
   if (stdin !== undefined) feed(launched, stdin);
@@ -120,7 +122,7 @@ export const spawn = (
   const launched = before === null ? backend.launch(plan) : err(before);
   if (launched.isErr()) {
     watch.release();
-    return new ResultAsync(explained(launched.error).then((error) => err(error)));
+    return new ResultAsync(explained(launched.error, plan).then((error) => err(error)));
   }
-  return new ResultAsync(follow(launched.value, watch, backend, spec));
+  return new ResultAsync(follow(launched.value, watch, prepared.value, spec));
 };
