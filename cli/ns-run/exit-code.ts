@@ -20,7 +20,7 @@ export const statusCode = (status: ExitStatus): number =>
 /** The exit code that stands for an error. */
 export const errorCode = (error: SpawnError | ExitError | UsageError): number =>
   match(error)
-    .with({ type: 'exec-failed' }, ({ errno }) => (errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable))
+    .with({ type: 'exec-failed' }, ({ reason }) => (reason === 'not-found' ? EXIT.notFound : EXIT.notExecutable))
     .with({ type: 'timed-out' }, () => EXIT.timedOut)
     .with(
       { type: 'usage' },

@@ -47,6 +47,7 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
   let endedBy: SignalName | null = null;
   let child: Child | null = null;
   let resuming = false;
+  let early: Stopping | null = null;
 
   const onEnding = (signal: Ending): void => {
     if (child === null) {
@@ -78,6 +79,7 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
   };
 
   const onStopping = (signal: Stopping): void => {
+    if (child === null) early = signal;
     if (child === null || resuming || !underJobControl()) return;
     const state = processState(child.pid);
     if (state?.stopped === false && state.isDefault(signal)) send(child, state.init ? 'SIGSTOP' : signal);
@@ -101,6 +103,8 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
     endedBy: () => endedBy,
     follow: (started) => {
       child = started;
+      if (early === null) stopWithChild();
+      else onStopping(early);
     },
     release: () => {
       child = null;

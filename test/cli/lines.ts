@@ -1,0 +1,118 @@
+/** A command line that unshare(1) and ns-run must do alike: same stdout, same exit code. */
+export interface Line {
+  /** The words after the program's name. */
+  readonly argv: readonly string[];
+  /** `user`: an ordinary user may, too; all others take CAP_SYS_ADMIN. */
+  readonly by: 'root' | 'user';
+  readonly stdin?: string;
+  /** Variables beside the caller's; undefined takes one away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** A word that unshare's help text has to have: older ones lack the option. */
+  readonly since?: string;
+  /** A tool without which the line says nothing. */
+  readonly tool?: string;
+}
+
+const user = (argv: readonly string[], more: Omit<Line, 'argv' | 'by'> = {}): Line => ({ argv, by: 'user', ...more });
+const root = (argv: readonly string[], more: Omit<Line, 'argv' | 'by'> = {}): Line => ({ argv, by: 'root', ...more });
+
+const sh = (script: string, ...args: string[]): string[] => ['sh', '-c', script, ...args];
+
+const IDS = sh('id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups');
+/** The optional fields of the root mount, without the numbers of the peer groups, which differ. */
+const PROPAGATION = sh(
+  "sed -n 's|^[^ ]* [^ ]* [^ ]* / / [^ ]* \\(.*\\) - .*|\\1|p' /proc/self/mountinfo | sed 's/:[0-9]*//g'",
+);
+const NEW_IPC = sh('tail -n +2 /proc/sysvipc/msg | wc -l');
+const LINKS = sh("cut -d: -f1 /proc/net/dev | tail -n +3 | tr -d ' '");
+const TMPFS = sh('mount -t tmpfs none /tmp && ls -A /tmp | wc -l');
+const CLOCK = ['cat', '/proc/self/timens_offsets'];
+
+/** Lines about users and groups. */
+const identities: readonly Line[] = [
+  user(['-r', ...IDS]),
+  user(['--map-root-user', ...IDS]),
+  user(['-c', ...IDS]),
+  user(['-U', ...IDS]),
+  user(['--user', 'id', '-u']),
+  user(['--map-user=5', ...IDS]),
+  user(['--map-user', '5', 'id', '-u']),
+  user(['--map-group=7', ...IDS]),
+  user(['--map-user=3', '--map-group=4', ...IDS]),
+  user(['--map-user=root', 'id', '-u']),
+  user(['--map-group=root', 'id', '-g']),
+  user(['-r', '--map-user=3', ...IDS]),
+  user(['--map-user=3', '-r', ...IDS]),
+  user(['-c', '-r', ...IDS]),
+  user(['-r', '-c', ...IDS]),
+  user(['--map-user=9', '--map-user=8', 'id', '-u']),
+  user(['-U', '--setgroups', 'deny', 'cat', '/proc/self/setgroups']),
+  user(['-U', '--setgroups=allow', 'cat', '/proc/self/setgroups']),
+  root(['--map-users=0:0:10', '--map-groups=0:0:10', ...IDS], { since: '<inneruid>:<outeruid>:<count>' }),
+  root(['-r', '--map-users=1:100000:50', ...IDS], { since: '<inneruid>:<outeruid>:<count>' }),
+];
+
+/** Lines about the other namespaces. */
+const namespaces: readonly Line[] = [
+  user(['-r', '-f', '-p', ...sh('echo $$')]),
+  user(['-rfp', '--mount-proc', 'readlink', '/proc/self']),
+  user(['-rfp', '--mount-proc=/proc', 'cat', '/proc/1/comm']),
+  user(['-Urpf', ...sh('echo $$; id -u')]),
+  user(['-r', '-m', ...TMPFS]),
+  user(['-r', '-n', ...LINKS]),
+  user(['-r', '-i', ...NEW_IPC]),
+  user(['-r', '-C', 'cat', '/proc/self/cgroup']),
+  user(['-r', '-T', '-f', ...CLOCK]),
+  user(['-r', '-u', ...sh('hostname matrix && hostname')], { tool: 'hostname' }),
+  user(['-rm', ...PROPAGATION]),
+  user(['-rm', '--propagation', 'slave', ...PROPAGATION]),
+  user(['-rm', '--propagation=unchanged', ...PROPAGATION]),
+  root(['-f', '-p', ...sh('echo $$')]),
+  root(['--fork', '--pid', '--mount-proc', 'readlink', '/proc/self']),
+  root(['-m', ...TMPFS]),
+  root(['-n', ...LINKS]),
+  root(['-i', ...NEW_IPC]),
+  root(['-C', 'cat', '/proc/self/cgroup']),
+  root(['-T', '-f', ...CLOCK]),
+  root(['-u', ...sh('hostname matrix && hostname')], { tool: 'hostname' }),
+  root(['-m', ...PROPAGATION]),
+  root(['-m', '--propagation=private', ...PROPAGATION]),
+  root(['-m', '--propagation=shared', ...PROPAGATION]),
+  root(['-m', '--propagation', 'slave', ...PROPAGATION]),
+  root(['-muinpCTf', '--mount-proc', ...sh('echo $$; readlink /proc/self >/dev/null && ls /proc/1/ns | head -n 1')]),
+];
+
+/** Lines about the command itself. */
+const commands: readonly Line[] = [
+  user(sh('echo plain; exit 3')),
+  user(['-f', ...sh('exit 4')]),
+  user(['-r', 'cat'], { stdin: 'what the caller says' }),
+  user(['-r', ...sh('echo "$0" "$@"', '-a', '-b', '--c', '--', '-r')]),
+  user(['--', 'echo', '-r', '--']),
+  user(['-r', '--', ...sh('id -u')]),
+  user(['-r', 'echo', '--mount-proc', '-p']),
+  user(['-r', '-w', '/usr', 'pwd']),
+  user(['-r', '-w/usr', 'pwd']),
+  user(['-rw', '/', 'pwd']),
+  user(['--wd=/usr', 'pwd']),
+  user(['-r', '-fp', '--kill-child', 'echo', 'ok']),
+  user(['-r', '-fp', '--kill-child=TERM', 'echo', 'ok']),
+  user(['-f', '--kill-child=sigint', 'echo', 'ok']),
+  user(['--map-root', 'id', '-u']),
+  user(['--kill', 'echo', 'abbreviated']),
+  user(['-r', ...sh('kill -TERM $$')]),
+  user(['-r', ...sh('kill -KILL $$')]),
+  user(['-f', ...sh('kill -HUP $$')]),
+  user(['-r', 'no-such-command-here']),
+  user(['/no/such/command']),
+  user(['-r', '/etc/passwd']),
+  user(['/']),
+  user(['-r'], { stdin: 'echo "$0"; id -u', env: { SHELL: '/bin/sh' } }),
+  user(['-r'], { stdin: 'echo "$0"', env: { SHELL: undefined } }),
+  user(['env'], { env: { MATRIX: 'a = b\n c' } }),
+  user(['--clear-env', '/usr/bin/env'], { since: '--clear-env' }),
+  user(['--whitelist-env', 'MATRIX,NONE', '/usr/bin/env'], { since: '--whitelist-env', env: { MATRIX: 'in' } }),
+  user(['--forward-signals', 'echo', 'ok'], { since: '--forward-signals' }),
+];
+
+export const LINES: readonly Line[] = [...identities, ...namespaces, ...commands];
