@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { measureSpawn, run, spawn } from '../../../lib/index.ts';
-import { made, PRIVILEGED, UID } from '../caller.ts';
+import { made, PRIVILEGED, UID, unmet } from '../caller.ts';
 import type { Claim } from '../claim.ts';
 import { ending, finished, whileRunning } from '../inside.ts';
 import { failure, value } from '../outcome.ts';
@@ -76,7 +76,7 @@ export const cleaningUp: readonly Claim[] = [
       const owners = (): number[] =>
         ['/proc/self', '/proc/self/uid_map', '/proc/self/environ'].map((path) => statSync(path).uid);
       await finished('true', [], { backend, namespaces: ['user', 'pid', 'mnt'], mapRootUser: true });
-      if (PRIVILEGED) {
+      if (PRIVILEGED && unmet('id-ranges') === null && process.env['NS_FFI_HOST'] !== 'straight') {
         const range = { inside: 0, outside: 100_000, count: 65_536 };
         await finished('true', [], { backend, namespaces: ['user', 'pid'], uidMap: range, gidMap: range });
       }

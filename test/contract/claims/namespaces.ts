@@ -7,6 +7,9 @@ import { finished, lineReader, said, sh, whileRunning, withChild } from '../insi
 import { failure, value } from '../outcome.ts';
 import { report } from '../program.ts';
 
+/** What the vfork child cannot do while it shares Node's memory. */
+const noTime = { 'ffi:straight': 'a time namespace is entered by a clone with memory of its own' };
+
 /** The types that this kernel has. */
 const here = NAMESPACE_TYPES.filter((type) => existsSync(`/proc/self/ns/${type}`));
 
@@ -22,6 +25,7 @@ const idsInside = async (spec: RunSpec): Promise<NamespaceIds> => {
 const eachAlone: readonly Claim[] = NAMESPACE_TYPES.map((type) => ({
   title: `spawn() with namespaces ["${type}"] makes a new ${type} namespace and shares all others`,
   needs: ['namespaces', `ns:${type}`],
+  unsupportedOn: type === 'time' ? noTime : {},
   run: async (t, backend) => {
     const spec = made(backend, [type]);
     const [own, inside] = [outside(), await idsInside(spec)];
@@ -40,7 +44,8 @@ export const namespaces: readonly Claim[] = [
   ...eachAlone,
   {
     title: 'spawn() makes all namespaces of the kernel at once',
-    needs: ['user-namespaces'],
+    needs: ['user-namespaces', 'ns:time'],
+    unsupportedOn: noTime,
     run: async (t, backend) => {
       const spec = { backend, namespaces: here, mapRootUser: true };
       const [own, inside] = [outside(), await idsInside(spec)];
@@ -71,7 +76,8 @@ export const namespaces: readonly Claim[] = [
   },
   {
     title: 'spawn() leaves every thread of the caller in its namespaces',
-    needs: ['namespaces'],
+    needs: ['namespaces', 'ns:time'],
+    unsupportedOn: noTime,
     run: async (t, backend) => {
       const links = (task: string): string[] =>
         readdirSync(`/proc/self/task/${task}/ns`).map((type) => readlinkSync(`/proc/self/task/${task}/ns/${type}`));
@@ -194,6 +200,7 @@ export const namespaces: readonly Claim[] = [
   {
     title: 'spawn() with a time namespace has the command in it, with clocks that agree with the host',
     needs: ['namespaces', 'ns:time'],
+    unsupportedOn: noTime,
     run: async (t, backend) => {
       const spec = made(backend, ['time']);
       const { stdout } = await finished('cat', ['/proc/self/timens_offsets'], spec);
