@@ -27,7 +27,10 @@ export const idMapCauses: readonly Cause[] = [
     },
     summary: () => 'this process is not dumpable, so its files in /proc, and its children’s, belong to root',
     sources: () => [OWN_MAP_OWNER, `${SOURCE.status}#Uid`],
-    remedy: (facts) => [`chmod o+r ${facts.evidence.read(SOURCE.exe) ?? 'PROGRAM'}`],
+    remedy: (facts) => [
+      'start the program as this user, instead of changing to it',
+      `chmod o+r ${facts.evidence.read(SOURCE.exe) ?? 'PROGRAM'}`,
+    ],
   },
   {
     id: 'setgroups-not-denied',

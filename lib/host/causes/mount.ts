@@ -64,13 +64,15 @@ export const mountCauses: readonly Cause[] = [
         ? 'the caller sees no proc of its own, and a new one must not show more'
         : `a new proc would show what is hidden from the caller: something is mounted on ${maskedParts(facts).slice(0, 3).join(', ')}`,
     sources: () => [`${SOURCE.mountinfo}#mounts on /proc/`],
-    remedy: (facts) =>
-      facts.confined() === 'container'
+    remedy: (facts) => [
+      ...(facts.confined() === 'container'
         ? hostCommands(
             facts,
             'docker run --security-opt systempaths=unconfined ...',
             'podman run --security-opt unmask=ALL ...',
           )
-        : maskedParts(facts).map((part) => `umount ${part}`),
+        : []),
+      ...maskedParts(facts).map((part) => `umount ${part}`),
+    ],
   },
 ];
