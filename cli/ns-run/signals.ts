@@ -10,9 +10,12 @@ const STOPPING = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const;
 type Ending = (typeof ENDING)[number];
 type Stopping = (typeof STOPPING)[number];
 
+/** How long a set-up may go on after a signal that would end it. */
+const PATIENCE_MS = 1_000;
+
 /** ns-run's own signals, held from before the command exists until it has ended. */
 export interface HeldSignals {
-  /** Aborted by a signal that comes while there is no command yet. */
+  /** Aborted when a signal has come and there is no command for it after a while. */
   readonly abort: AbortSignal;
   /** The signal that ended the set-up, or in whose stead the command got SIGKILL. */
   readonly endedBy: () => SignalName | null;
@@ -47,12 +50,17 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
   let endedBy: SignalName | null = null;
   let child: Child | null = null;
   let resuming = false;
-  let early: Stopping | null = null;
+  // What comes before it is known that the command runs: the command may well run already.
+  const early = new Set<SignalName>();
+  let patience: NodeJS.Timeout | undefined;
 
   const onEnding = (signal: Ending): void => {
     if (child === null) {
-      endedBy ??= signal;
-      before.abort(signal);
+      early.add(signal);
+      patience ??= setTimeout(() => {
+        endedBy = signal;
+        before.abort(signal);
+      }, PATIENCE_MS);
       return;
     }
     const fromKeyboard = signal === 'SIGINT' || signal === 'SIGQUIT';
@@ -79,7 +87,7 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
   };
 
   const onStopping = (signal: Stopping): void => {
-    if (child === null) early = signal;
+    if (child === null) early.add(signal);
     if (child === null || resuming || !underJobControl()) return;
     const state = processState(child.pid);
     if (state?.stopped === false && state.isDefault(signal)) send(child, state.init ? 'SIGSTOP' : signal);
@@ -103,11 +111,13 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
     endedBy: () => endedBy,
     follow: (started) => {
       child = started;
-      if (early === null) stopWithChild();
-      else onStopping(early);
+      clearTimeout(patience);
+      for (const [signal, listener] of listeners) if (early.has(signal)) listener();
+      stopWithChild();
     },
     release: () => {
       child = null;
+      clearTimeout(patience);
       for (const [signal, listener] of listeners) process.off(signal, listener);
     },
   };

@@ -15,7 +15,11 @@ interface Said {
 /** A backend that creates nothing and says what it is told to say. */
 const actor = (
   said: Said,
-  end: { readonly status: ExitStatus } | { readonly error: LaunchError } | { readonly forever: true },
+  end:
+    | { readonly status: ExitStatus }
+    | { readonly error: LaunchError }
+    | { readonly forever: true }
+    | { readonly stuck: true },
 ): Backend => {
   const note = (plan: SpawnPlan): void => {
     said.plan = plan;
@@ -30,7 +34,10 @@ const actor = (
     launch: (plan) => {
       note(plan);
       return ok({
-        started: 'error' in end ? errAsync(end.error) : okAsync(process.pid),
+        started:
+          'error' in end
+            ? errAsync(end.error)
+            : okAsync(null).map(() => ('stuck' in end ? stopped.then(() => process.pid) : process.pid)),
         exit: 'status' in end ? okAsync(end.status) : okAsync(null).map(() => stopped),
         stdio: [null, null, null],
         kill: () => {
@@ -154,6 +161,21 @@ t.test('main() exits with 125 when the backend cannot do it', async (t) => {
 t.test('main() exits with 124 when --timeout runs out', async (t) => {
   const said = await play(['--timeout', '20ms', 'x'], { forever: true });
   t.match(said, { code: 124, stderr: 'ns-run: Timed out after 20 ms\n' });
+});
+
+t.test('main() ends a set-up that does not get on when it is told to end', async (t) => {
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const) {
+    const playing = play(['x'], { stuck: true });
+    // A backend would keep the event loop alive.
+    const alive = setInterval(() => {}, 1000);
+    process.kill(process.pid, signal);
+    const said = await playing;
+    clearInterval(alive);
+    t.match(said, { code, stderr: '', died: signal === 'SIGINT' ? signal : null }, signal);
+  }
 });
 
 t.test('main() names options as they were written when the library refuses a value', async (t) => {
