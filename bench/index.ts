@@ -4,4 +4,5 @@ export { jsonReport } from './report/json.ts';
 export { lookOf } from './report/paint.ts';
 export { progressOn } from './report/progress.ts';
 export { drawReport } from './report/text.ts';
+export { wrap } from './report/wrap.ts';
 export { type BenchRun, runBench } from './run.ts';

@@ -7,13 +7,16 @@ import type { BenchRun, TypedOptions } from '../bench/index.ts';
 /** What a command-line program talks to. */
 export interface BenchIo {
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /** Ends the run early; its reason is the exit code, 130 when it is none. */
   readonly stop: AbortSignal;
 }
 
 type Typed = TypedOptions & { readonly json?: boolean };
+
+/** What stands in front of a warning takes part of its first line. */
+const MARGIN = 'ns-bench: warning: '.length;
 
 const NOTHING_MEASURED = 1;
 const BAD_ARGUMENTS = 2;
@@ -88,7 +91,7 @@ export const main = async (argv: readonly string[], io: BenchIo): Promise<number
   const typed = parse(argv, io);
   if (typeof typed === 'number') return typed;
   // Only now is anything heavy loaded: --help and a slip of the finger are answered at once.
-  const { checkOptions, openBackends, runBench, progressOn, drawReport, jsonReport, lookOf } = await import(
+  const { checkOptions, openBackends, runBench, progressOn, drawReport, jsonReport, lookOf, wrap } = await import(
     '../bench/index.ts'
   );
   const checked = checkOptions(typed);
@@ -109,7 +112,10 @@ export const main = async (argv: readonly string[], io: BenchIo): Promise<number
   progress.stop();
   if (typed.json) io.stdout.write(`${JSON.stringify(jsonReport(run, version()))}\n`);
   else io.stdout.write(drawReport(run, version(), lookOf(io.stdout, io.env)));
-  for (const { message } of run.warnings) say(io, `warning: ${message}`);
+  const { paint, width } = lookOf(io.stderr, io.env);
+  for (const { message } of run.warnings) {
+    io.stderr.write(`ns-bench: ${paint.yellow('warning')}: ${wrap(message, width - MARGIN, 2)}\n`);
+  }
   if (run.rounds.ended === 'interrupted') {
     say(io, `interrupted after ${run.rounds.rounds} of ${bench.iterations} rounds`);
     return typeof io.stop.reason === 'number' ? io.stop.reason : INTERRUPTED;

@@ -1,18 +1,11 @@
-import CliTable, { type Cell } from 'cli-table3';
+import type { Cell } from 'cli-table3';
 import type { Row, Table } from '../analysis.ts';
 import { QUANTITY_NAMES } from '../warnings.ts';
 import { type Column, columnsOf } from './columns.ts';
 import type { Footnotes } from './footnotes.ts';
+import { drawGrid } from './grid.ts';
 import type { Look } from './paint.ts';
 import { unitFor } from './unit.ts';
-
-/** Columns by space, a line below the head and nothing else: it is the numbers that are to be seen. */
-const CHARS = {
-  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
-  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
-  ...{ left: '', 'left-mid': '', right: '', 'right-mid': '' },
-  ...{ mid: '─', 'mid-mid': '──', middle: '  ' },
-};
 
 const WHERE = {
   cloneNs: 'inside the program',
@@ -30,25 +23,18 @@ const refusedCell = ({ summary, refused }: Row, span: number, footnotes: Footnot
 
 const draw = (table: Table, columns: readonly Column[], footnotes: Footnotes, look: Look): string => {
   const ways = new Set(table.rows.map(({ way }) => way)).size > 1;
-  const drawn = new CliTable({
-    head: ['flags', ...(ways ? ['way'] : []), ...columns.map(({ head }) => head)].map((head) => look.paint.cyan(head)),
-    colAligns: ['left', ...(ways ? (['left'] as const) : []), ...columns.map(() => 'right' as const)],
-    chars: CHARS,
-    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
-  });
-  for (const row of table.rows) {
-    const { summary, refused } = row;
+  const names = ['flags', ...(ways ? ['way'] : [])].map((head) => ({ head, align: 'left' as const }));
+  const numbers = columns.map(({ head }) => ({ head, align: 'right' as const }));
+  const rows = table.rows.map((row) => {
+    const { flags, way, summary, refused } = row;
     const cells =
       summary === null || refused !== null
         ? [refusedCell(row, columns.length, footnotes, look)]
         : columns.map(({ cell }) => cell(row, summary));
-    drawn.push([row.flags, ...(ways ? [row.way] : []), ...cells]);
-  }
-  return drawn
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
+    return [flags, ...(ways ? [way] : []), ...cells];
+  });
+  const heads = [...names, ...numbers].map(({ head, align }) => ({ head: look.paint.cyan(head), align }));
+  return drawGrid(heads, rows);
 };
 
 /** The colour codes of a text, which take no room. */
