@@ -63,7 +63,7 @@ export const cleaningUp: readonly Claim[] = [
       const seen = await report<{ failed: string; after: string }>(
         'no-fds',
         [backend],
-        ['sh', '-c', 'ulimit -n 40; exec "$@"', 'sh'],
+        ['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh'],
       );
       t.match(seen.failed, /^(setup-failed|timed-out).*EMFILE/);
       t.equal(seen.after, 'exited 0');

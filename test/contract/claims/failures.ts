@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { NAMESPACE_TYPES, type NamespaceType, spawn, type Unsupported } from '../../../lib/index.ts';
-import type { Claim } from '../claim.ts';
+import { NAMESPACE_TYPES, type NamespaceType, type RunSpec, spawn, type Unsupported } from '../../../lib/index.ts';
+import type { BackendName, Claim } from '../claim.ts';
 import { ending, finished } from '../inside.ts';
 import { failure, Refused, value } from '../outcome.ts';
 import { fixture } from '../program.ts';
@@ -19,21 +19,34 @@ interface Seen {
   readonly plain: string;
 }
 
-/**
- * Runs the program in a user namespace in which nobody may make namespaces of a type. The limit is that of the outer
- * namespace only: the machine's stays as it is.
- */
-const whereNobodyMay = async (backend: 'ffi' | 'shell', type: NamespaceType): Promise<Seen> => {
-  const script = 'echo 0 > "/proc/sys/user/max_$1_namespaces" && exec "$2" "$3" "$4" "$1"';
-  const args = ['-c', script, 'sh', type, process.execPath, fixture('limited'), backend];
-  const { status, stdout, stderr } = await finished('sh', args, { backend, namespaces: ['user'], mapRootUser: true });
+const others = NAMESPACE_TYPES.filter((type) => type !== 'user' && existsSync(`/proc/self/ns/${type}`));
+
+type Answers = Readonly<Record<NamespaceType, Seen | { readonly refusal: Unsupported }>>;
+
+const runLimited = async (backend: BackendName): Promise<Answers> => {
+  const script = `program=$1; shift
+for type; do echo 0 > "/proc/sys/user/max_\${type}_namespaces" || exit; done
+exec "$NODE" "$program" "$BACKEND" "$@"`;
+  const args = ['-c', script, 'sh', fixture('limited'), 'user', ...others];
+  const env = { ...process.env, NODE: process.execPath, BACKEND: backend };
+  const spec: RunSpec = { backend, namespaces: ['user'], mapRootUser: true, env };
+  const { status, stdout, stderr } = await finished('sh', args, spec);
   if (ending(status) !== 'exited 0') throw new Error(`The program ended with ${ending(status)}: ${stderr}`);
-  const seen = JSON.parse(stdout.toString()) as Seen | { readonly refusal: Unsupported };
+  return JSON.parse(stdout.toString()) as Answers;
+};
+
+let answers: Promise<Answers> | null = null;
+
+/**
+ * What a program saw in a user namespace in which nobody may make a namespace of any type. It runs once for all types;
+ * the limits are those of that namespace, the machine's stay as they are.
+ */
+const whereNobodyMay = async (backend: BackendName, type: NamespaceType): Promise<Seen> => {
+  answers ??= runLimited(backend);
+  const seen = (await answers)[type];
   if ('refusal' in seen) throw new Refused(seen.refusal);
   return seen;
 };
-
-const others = NAMESPACE_TYPES.filter((type) => type !== 'user' && existsSync(`/proc/self/ns/${type}`));
 
 const refusesTime = (type: NamespaceType): Readonly<Record<string, string>> =>
   type === 'time' ? { 'ffi:straight': 'there are no time namespaces on this host' } : {};

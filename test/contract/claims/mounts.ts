@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { spawn } from '../../../lib/index.ts';
+import { type Propagation, spawn } from '../../../lib/index.ts';
 import { made, PRIVILEGED } from '../caller.ts';
 import type { BackendName, Claim } from '../claim.ts';
 import { said, sh } from '../inside.ts';
@@ -18,24 +18,65 @@ interface Seen {
   readonly insideSeesOutside: boolean;
 }
 
-const passes = (t: Test, backend: BackendName, propagation: string, around: 'shared' | 'private'): Promise<Seen> =>
-  report<Seen>('propagation', [backend, scratch(t), propagation, around], STAGE);
+interface Passage {
+  readonly propagation: 'default' | Propagation;
+  readonly around: 'shared' | 'private';
+  readonly seen: Seen;
+  readonly says: string;
+}
 
-const propagations: readonly Claim[] = [
-  { name: 'default', around: 'shared', out: false, into: false, says: 'keeps mounts on either side to themselves' },
-  { name: 'private', around: 'shared', out: false, into: false, says: 'keeps mounts on either side to themselves' },
-  { name: 'slave', around: 'shared', out: false, into: true, says: 'lets mounts in and none out' },
-  { name: 'shared', around: 'shared', out: true, into: true, says: 'lets mounts in and out where they were shared' },
-  { name: 'unchanged', around: 'shared', out: true, into: true, says: 'leaves a shared mount shared' },
-  { name: 'unchanged', around: 'private', out: false, into: false, says: 'leaves a private mount private' },
-].map(({ name, around, out, into, says }) => ({
-  title: `propagation ${name === 'default' ? 'left out' : `"${name}"`} ${says}`,
+const PASSAGES: readonly Passage[] = [
+  {
+    propagation: 'default',
+    around: 'shared',
+    seen: { outsideSeesInside: false, insideSeesOutside: false },
+    says: 'keeps mounts on either side to themselves',
+  },
+  {
+    propagation: 'private',
+    around: 'shared',
+    seen: { outsideSeesInside: false, insideSeesOutside: false },
+    says: 'keeps mounts on either side to themselves',
+  },
+  {
+    propagation: 'slave',
+    around: 'shared',
+    seen: { outsideSeesInside: false, insideSeesOutside: true },
+    says: 'lets mounts in and none out',
+  },
+  {
+    propagation: 'shared',
+    around: 'shared',
+    seen: { outsideSeesInside: true, insideSeesOutside: true },
+    says: 'lets mounts in and out where they were shared',
+  },
+  {
+    propagation: 'unchanged',
+    around: 'shared',
+    seen: { outsideSeesInside: true, insideSeesOutside: true },
+    says: 'leaves a shared mount shared',
+  },
+  {
+    propagation: 'unchanged',
+    around: 'private',
+    seen: { outsideSeesInside: false, insideSeesOutside: false },
+    says: 'leaves a private mount private',
+  },
+];
+
+let sightings: Promise<readonly Seen[]> | null = null;
+
+/** What the mounting program saw in each case; it runs once for all of them. */
+const seenIn = async (t: Test, backend: BackendName, passage: Passage): Promise<Seen | undefined> => {
+  const cases = PASSAGES.map(({ propagation, around }) => `${propagation} ${around}`);
+  sightings ??= report<Seen[]>('propagation', [backend, scratch(t), ...cases], STAGE);
+  return (await sightings)[PASSAGES.indexOf(passage)];
+};
+
+const propagations: readonly Claim[] = PASSAGES.map((passage) => ({
+  title: `propagation ${passage.propagation === 'default' ? 'left out' : `"${passage.propagation}"`} ${passage.says}`,
   needs: ['namespaces', 'tool:unshare', 'tool:mount'],
-  run: async (t, backend) =>
-    t.strictSame(await passes(t, backend, name, around as 'shared' | 'private'), {
-      outsideSeesInside: out,
-      insideSeesOutside: into,
-    }),
+  run: async (t, backend) => t.strictSame(await seenIn(t, backend, passage), passage.seen),
 }));
 
 /** The optional fields of every mount inside: `shared:1`, `master:2`; mountinfo in proc(5). */
