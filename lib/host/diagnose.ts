@@ -17,6 +17,7 @@ const excerpt = (source: string, { read }: Evidence): string => {
   const text = read(file ?? source);
   if (text === undefined) return 'not known';
   if (text === null) return 'absent';
+  if (text === '') return 'empty';
   if (field === undefined) return text.length > 200 ? `${text.slice(0, 197)}...` : text;
   const mountPoint = field.startsWith('mounts on ') ? field.slice('mounts on '.length) : null;
   const lines = text.split('\n').filter((line) => {

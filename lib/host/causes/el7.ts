@@ -41,7 +41,8 @@ export const el7Causes: readonly Cause[] = [
       if (typeof parameter === 'string') return /^[Nn0]/.test(parameter) ? 'certain' : null;
       return wasBootedWith(facts, 'user_namespace.enable=1') === true ? null : 'likely';
     },
-    summary: () => 'user namespaces are off on this kernel unless it is booted with user_namespace.enable=1',
+    summary: (_, { evidence }) =>
+      `user namespaces are ${typeof evidence.read(PARAMETER) === 'string' ? '' : 'probably '}off on this kernel, which wants user_namespace.enable=1 on its command line`,
     sources: () => [SOURCE.release, PARAMETER, SOURCE.cmdline],
     remedy: (facts) => addKernelArgument(facts, 'user_namespace.enable=1', '"$(grubby --default-kernel)"'),
   },
@@ -60,7 +61,8 @@ export const el7Causes: readonly Cause[] = [
       if (limit === 0) return 'certain';
       return limit === undefined ? 'likely' : null;
     },
-    summary: () => 'user.max_user_namespaces is 0 by default on this kernel',
+    summary: (_, facts) =>
+      `user.max_user_namespaces is ${facts.number(LIMIT) === 0 ? '' : 'probably '}0, as it is by default on this kernel`,
     sources: () => [LIMIT, SOURCE.release],
     remedy: (facts) => setSysctl(facts, 'user.max_user_namespaces', 28633, '51-userns.conf'),
   },
@@ -72,8 +74,8 @@ export const el7Causes: readonly Cause[] = [
       if (booted === true) return null;
       return booted === false ? 'certain' : 'likely';
     },
-    summary: () =>
-      'this kernel allows a mount namespace inside a user namespace only when booted with namespace.unpriv_enable=1',
+    summary: (_, facts) =>
+      `this kernel allows a mount namespace inside a user namespace only with namespace.unpriv_enable=1 on its command line${wasBootedWith(facts, 'namespace.unpriv_enable=1') === false ? '' : ', which it probably has not'}`,
     sources: () => [SOURCE.release, SOURCE.cmdline],
     remedy: (facts) => addKernelArgument(facts, 'namespace.unpriv_enable=1', 'ALL'),
   },

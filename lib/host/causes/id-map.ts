@@ -37,7 +37,7 @@ export const idMapCauses: readonly Cause[] = [
     matches: (failure, facts) =>
       isMapOf(failure, 'gid') && said(failure, 'EPERM') && facts.has('CAP_SETGID') === false ? 'likely' : null,
     summary: () =>
-      'without CAP_SETGID a gid map may hold the caller’s own group alone, and only once setgroups is denied',
+      'without CAP_SETGID a gid map may hold the caller’s own group alone, and only once setgroups is denied: one of the two is probably not so',
     sources: () => [`${SOURCE.status}#CapEff`],
     remedy: () => ['set setgroups to "deny" and map the own group alone'],
   },
@@ -66,7 +66,8 @@ export const idMapCauses: readonly Cause[] = [
       if (facts.has('CAP_SETFCAP') !== false || (kernel !== null && isOlder(kernel, '5.12'))) return null;
       return facts.has('CAP_SETUID') === true ? 'likely' : null;
     },
-    summary: () => 'since Linux 5.12 mapping the outer id 0 takes CAP_SETFCAP, which the caller has not',
+    summary: () =>
+      'the map probably names the outer id 0, which takes CAP_SETFCAP since Linux 5.12, and the caller has it not',
     sources: () => [`${SOURCE.status}#CapEff`, SOURCE.release],
     remedy: () => ['docker run --cap-add SETFCAP ...'],
   },

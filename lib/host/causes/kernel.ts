@@ -62,7 +62,8 @@ export const kernelCauses: readonly Cause[] = [
     summary: (failure, facts) => {
       const types = failure.namespaces.filter((type) => isTooNew(type, facts));
       const since = types.map((type) => `${NAMESPACES[type].cloneName} came with Linux ${NAMESPACES[type].since}`);
-      return `this kernel is too old: ${since.join(', ')}`;
+      const isSure = missing(failure, facts) !== undefined;
+      return `this kernel is ${isSure ? '' : 'probably '}too old: ${since.join(', ')}`;
     },
     sources: () => [SOURCE.release, SOURCE.namespaces],
     remedy: () => [],

@@ -100,7 +100,7 @@ export const limitCauses: readonly Cause[] = [
     id: 'process-limit',
     matches: (failure) => (failure.step === 'clone' && failure.errno === 'EAGAIN' ? 'likely' : null),
     summary: () =>
-      'this is no matter of namespaces: RLIMIT_NPROC, the cgroup (pids.max) or the kernel allow no more processes',
+      'this is no matter of namespaces: RLIMIT_NPROC, pids.max of the cgroup or kernel.pid_max probably allow no more processes',
     sources: () => ['/proc/self/limits#Max processes', '/proc/sys/kernel/pid_max', '/proc/sys/kernel/threads-max'],
     remedy: () => ['ulimit -u'],
   },

@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { ERRNO, type ErrnoName } from '../../lib/errno.ts';
+import { SETUP_STEPS } from '../../lib/errors.ts';
+import { CAUSES } from '../../lib/host/causes.ts';
+import { diagnoseAll } from '../../lib/host/diagnose.ts';
+import { type Snapshot, snapshotEvidence } from '../../lib/host/evidence.ts';
+import type { Failure } from '../../lib/host/failure.ts';
+import { NAMESPACE_TYPES } from '../../lib/namespace.ts';
+import { HEALTHY } from './healthy.ts';
+import { MACHINES } from './machines.ts';
+
+const first = (failure: Failure, evidence: Snapshot) => diagnoseAll(failure, snapshotEvidence(evidence))[0];
+
+for (const { about, failure, evidence, cause, confidence, remedy } of MACHINES) {
+  t.test(`diagnoseAll() puts ${cause} first: ${about}`, async (t) => {
+    const found = first(failure, { ...HEALTHY, ...evidence });
+    t.match(found, { cause, confidence });
+    if (remedy !== undefined) t.match(found?.remedy[0], remedy);
+    t.match(found?.summary, /^[^.\s].*[^.]$/, 'one sentence, no full stop');
+    if (confidence !== 'certain') {
+      t.match(found?.summary, /\b(?:likely|probably|perhaps|may|looks like)\b/, 'a guess is worded as one');
+    }
+    for (const { value } of found?.evidence ?? []) t.not(value, '', 'evidence shows what was read');
+  });
+}
+
+t.test('CAUSES have ids of their own, and each one has a machine or a live fault', async (t) => {
+  const ids = CAUSES.map(({ id }) => id);
+  t.equal(new Set(ids).size, ids.length);
+  for (const id of ids) t.match(id, /^[a-z0-9.-]+$/);
+  // Made real in faults.test.ts.
+  const live = [
+    'userns-limit-exhausted',
+    'ns-limit-exhausted',
+    'pidns-nesting-depth',
+    'fs-mount-needs-ns',
+    'mount-point-missing',
+    'map-exceeds-parent',
+  ];
+  const covered = new Set([...MACHINES.map(({ cause }) => cause), ...live]);
+  t.same(
+    ids.filter((id) => !covered.has(id)),
+    [],
+  );
+});
+
+t.test('diagnoseAll() is certain of nothing when no errno is known', async (t) => {
+  for (const { about, failure, evidence } of MACHINES) {
+    const found = diagnoseAll({ ...failure, errno: null }, snapshotEvidence({ ...HEALTHY, ...evidence }));
+    t.notOk(
+      found.some(({ confidence }) => confidence === 'certain'),
+      about,
+    );
+  }
+});
+
+const CALLS = SETUP_STEPS.flatMap((step) => (Object.keys(ERRNO) as ErrnoName[]).map((errno) => ({ step, errno })));
+
+t.test('diagnoseAll() is sure of nothing on a machine of which nothing is known', async (t) => {
+  const sure = CALLS.filter(({ step, errno }) => {
+    const found = first({ step, errno, namespaces: NAMESPACE_TYPES }, {});
+    // That there is no directory is what the errno says; it wants no evidence.
+    return found?.confidence === 'certain' && found.cause !== 'mount-point-missing';
+  });
+  t.same(sure, []);
+});
+
+t.test('diagnoseAll() is sure of nothing on a healthy machine, but that the caller is no root', async (t) => {
+  const sure = CALLS.map(({ step, errno }) => first({ step, errno, namespaces: ['uts'], requested: ['uts'] }, HEALTHY))
+    .filter((found) => found?.confidence === 'certain')
+    .map((found) => found?.cause);
+  t.same([...new Set(sure)].sort(), ['mount-point-missing', 'needs-cap-sys-admin']);
+});
+
+/** Evidence that has nothing to do with any cause, and values that it may have. */
+const NOISE: Readonly<Record<string, readonly (string | null)[]>> = {
+  '/etc/os-release': ['ID=alpine', 'ID=nixos', 'ID="opensuse-leap"\nID_LIKE="suse"', 'ID=arch', 'ID="rocky"', null],
+  '/proc/self/exe': ['/opt/node/bin/node', '/usr/bin/node'],
+  '/proc/self/limits': ['Max processes 100 100 processes', null],
+  '/proc/sys/kernel/pid_max': ['32768', '4194304'],
+  '/proc/sys/kernel/hostname': ['a', 'zero'],
+  '/proc/sys/kernel/unprivileged_bpf_disabled': ['0', '1', '2'],
+  '/proc/sys/kernel/yama/ptrace_scope': ['0', '1', '3', null],
+  '/proc/sys/kernel/apparmor_restrict_unprivileged_unconfined': ['0', '1', null],
+  '/proc/sys/user/max_inotify_watches': ['0', '100'],
+  '/proc/sys/vm/overcommit_memory': ['0', '2'],
+  '/proc/loadavg': ['0.00 0.00 0.00 1/100 1', '99.00 99.00 99.00 9/9 9'],
+  '/etc/subuid': ['user:100000:65536', '', null],
+  '/usr/bin/newuidmap': ['', null],
+};
+
+t.test('diagnoseAll() gives the same answer whatever stands where no cause looks', async (t) => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...MACHINES),
+      fc.record(
+        Object.fromEntries(Object.entries(NOISE).map(([source, values]) => [source, fc.constantFrom(...values)])),
+        { requiredKeys: [] },
+      ),
+      ({ failure, evidence }, some) => {
+        const noise = some as Snapshot;
+        const quiet = diagnoseAll(failure, snapshotEvidence({ ...HEALTHY, ...evidence }));
+        const noisy = diagnoseAll(failure, snapshotEvidence({ ...HEALTHY, ...evidence, ...noise }));
+        const answer = (found: typeof quiet) => found.map(({ cause, confidence }) => `${cause} ${confidence}`);
+        return JSON.stringify(answer(quiet)) === JSON.stringify(answer(noisy));
+      },
+    ),
+    { numRuns: 500 },
+  );
+  t.pass('for 500 machines with noise');
+});
+
+t.test('diagnoseAll() reads nothing but the sources of this snapshot, and never throws', async (t) => {
+  const text = fc.oneof(
+    fc.constant(null),
+    fc.constantFrom('0', '1', '-1', '2147483647', 'N', '', '\n', 'ID=debian', '::::', '0 0 0'),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...SETUP_STEPS),
+      fc.constantFrom(null, ...(Object.keys(ERRNO) as ErrnoName[])),
+      fc.subarray([...NAMESPACE_TYPES]),
+      fc.record(Object.fromEntries(Object.keys(HEALTHY).map((source) => [source, text])), { requiredKeys: [] }),
+      (step, errno, namespaces, evidence) => {
+        const found = diagnoseAll({ step, errno, namespaces, path: '/proc' }, snapshotEvidence(evidence as Snapshot));
+        return found.every(({ cause, summary }) => cause !== '' && summary !== '');
+      },
+    ),
+    { numRuns: 1000 },
+  );
+  t.pass('for 1000 machines of noise alone');
+});
+
+t.test('diagnoseAll() tells evidence that is absent from evidence that is not known', async (t) => {
+  const failure: Failure = { step: 'clone', errno: 'EINVAL', namespaces: ['user'] };
+  const evidence = { '/proc/sys/kernel/osrelease': '3.10.0-327.el7.x86_64', '/proc/cmdline': 'ro quiet' };
+  const sources = (snapshot: Snapshot) =>
+    Object.fromEntries(first(failure, snapshot)?.evidence.map(({ source, value }) => [source, value]) ?? []);
+  const parameter = '/sys/module/user_namespace/parameters/enable';
+  t.equal(sources(evidence)[parameter], 'not known');
+  t.equal(sources({ ...evidence, [parameter]: null })[parameter], 'absent');
+  t.equal(sources({ ...evidence, [parameter]: 'N' })[parameter], 'N');
+});

@@ -1,0 +1,420 @@
+import type { Snapshot } from '../../lib/host/evidence.ts';
+import type { Failure } from '../../lib/host/failure.ts';
+import { ROOT, status } from './healthy.ts';
+
+/** A machine that says no, by what differs from a healthy one. */
+export interface Machine {
+  readonly about: string;
+  readonly failure: Failure;
+  readonly evidence: Snapshot;
+  readonly cause: string;
+  readonly confidence: 'certain' | 'likely' | 'possible';
+  /** A part of the first remedy. */
+  readonly remedy?: RegExp;
+}
+
+const clone = (errno: Failure['errno'], ...namespaces: Failure['namespaces']): Failure => ({
+  step: 'clone',
+  errno,
+  namespaces,
+  requested: namespaces,
+});
+const later = (step: Failure['step'], errno: Failure['errno'], path: string | null = null): Failure => ({
+  step,
+  errno,
+  namespaces: [],
+  requested: ['user', 'mnt', 'pid'],
+  path,
+});
+
+const el7 = (build: string, more: Snapshot = {}): Snapshot => ({
+  '/etc/os-release': 'NAME="CentOS Linux"\nVERSION_ID="7"\nID="centos"\nID_LIKE="rhel fedora"',
+  '/proc/sys/kernel/osrelease': `3.10.0-${build}.el7.x86_64`,
+  '/proc/version': `Linux version 3.10.0-${build}.el7.x86_64 (gcc 4.8.5)`,
+  '/proc/self/ns': 'ipc mnt net pid user uts',
+  ...more,
+});
+const NO_LIMITS = Object.fromEntries(
+  ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'].map((type) => [
+    `/proc/sys/user/max_${type}_namespaces`,
+    null,
+  ]),
+);
+const DOCKER: Snapshot = {
+  '/.dockerenv': '',
+  '/proc/self/attr/current': 'docker-default (enforce)',
+  '/proc/self/status': status({
+    Uid: '0\t0\t0\t0',
+    Gid: '0\t0\t0\t0',
+    CapEff: '00000000a80425fb',
+    Seccomp: '2',
+  }),
+};
+const UBUNTU: Snapshot = {
+  '/etc/os-release': 'NAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nID_LIKE=debian',
+  '/proc/sys/kernel/osrelease': '6.8.0-36-generic',
+  '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1',
+  '/proc/sys/kernel/unprivileged_userns_clone': '1',
+};
+
+export const MACHINES: readonly Machine[] = [
+  {
+    about: 'EL 7.1',
+    failure: clone('EINVAL', 'user'),
+    evidence: el7('229.20.1', { ...NO_LIMITS, '/proc/self/status': ROOT }),
+    cause: 'el7-userns-unusable-7.0-7.1',
+    confidence: 'certain',
+    remedy: /yum update kernel/,
+  },
+  {
+    about: 'EL 7.2, with the parameter in sight',
+    failure: clone('EINVAL', 'user', 'mnt'),
+    evidence: el7('327.13.1', {
+      ...NO_LIMITS,
+      '/proc/self/status': ROOT,
+      '/sys/module/user_namespace/parameters/enable': 'N',
+    }),
+    cause: 'el7-userns-param-off',
+    confidence: 'certain',
+    remedy: /^grubby --args="user_namespace\.enable=1"/,
+  },
+  {
+    about: 'EL 7.3, from its command line alone',
+    failure: clone('EINVAL', 'user'),
+    evidence: el7('514.21.1', NO_LIMITS),
+    cause: 'el7-userns-param-off',
+    confidence: 'likely',
+    remedy: /^sudo grubby --args="user_namespace\.enable=1"/,
+  },
+  {
+    about: 'EL 7.3 with the parameter on',
+    failure: clone('EPERM', 'user', 'mnt'),
+    evidence: el7('514.21.1', { ...NO_LIMITS, '/proc/cmdline': 'ro quiet user_namespace.enable=1' }),
+    cause: 'el7-mountns-in-userns-blocked-7.2-7.3',
+    confidence: 'certain',
+  },
+  {
+    about: 'EL 7.6',
+    failure: clone('EINVAL', 'user'),
+    evidence: el7('957', { '/proc/sys/user/max_user_namespaces': '0' }),
+    cause: 'el7-max-userns-zero',
+    confidence: 'certain',
+    remedy: /sysctl -w user\.max_user_namespaces=\d+/,
+  },
+  {
+    about: 'EL 7.4 with user namespaces on',
+    failure: clone('EPERM', 'user', 'mnt'),
+    evidence: el7('693.11.6', { '/proc/sys/user/max_user_namespaces': '10000' }),
+    cause: 'el7-unpriv-mountns-off',
+    confidence: 'certain',
+    remedy: /namespace\.unpriv_enable=1/,
+  },
+  {
+    about: 'EL 7.4 with everything on, now and then',
+    failure: clone('EINVAL', 'user', 'net'),
+    evidence: el7('693.11.6', { '/proc/self/status': ROOT }),
+    cause: 'el7-unshare-race',
+    confidence: 'possible',
+  },
+  {
+    about: 'EL 6',
+    failure: clone('EINVAL', 'user'),
+    evidence: { '/proc/sys/kernel/osrelease': '2.6.32-754.el6.x86_64', '/proc/self/ns': null },
+    cause: 'kernel-too-old',
+    confidence: 'likely',
+  },
+  {
+    about: 'Linux 5.4 and a time namespace',
+    failure: clone('EINVAL', 'time'),
+    evidence: {
+      '/proc/sys/kernel/osrelease': '5.4.0-150-generic',
+      '/proc/self/ns': 'cgroup ipc mnt net pid pid_for_children user uts',
+      '/proc/self/status': ROOT,
+    },
+    cause: 'kernel-too-old',
+    confidence: 'certain',
+  },
+  {
+    about: 'the second WSL, which has no time namespaces',
+    failure: clone('EINVAL', 'time'),
+    evidence: {
+      '/proc/sys/kernel/osrelease': '5.10.102.1-microsoft-standard-WSL2',
+      '/proc/version': 'Linux version 5.10.102.1-microsoft-standard-WSL2 (oe-user@oe-host)',
+      '/proc/self/ns': 'cgroup ipc mnt net pid pid_for_children user uts',
+      '/proc/self/status': ROOT,
+    },
+    cause: 'config-ns-off',
+    confidence: 'certain',
+  },
+  {
+    about: 'the first WSL',
+    failure: clone('EINVAL', 'user'),
+    evidence: {
+      '/proc/sys/kernel/osrelease': '4.4.0-17107-Microsoft',
+      '/proc/version': 'Linux version 4.4.0-17107-Microsoft (Microsoft@Microsoft.com) (gcc version 5.4.0)',
+    },
+    cause: 'wsl1',
+    confidence: 'certain',
+    remedy: /wsl --set-version/,
+  },
+  {
+    about: 'a kernel without CONFIG_USER_NS',
+    failure: clone('EINVAL', 'user'),
+    evidence: { '/proc/self/ns': 'cgroup ipc mnt net pid pid_for_children time time_for_children uts' },
+    cause: 'config-user-ns-off',
+    confidence: 'certain',
+  },
+  {
+    about: 'OpenVZ',
+    failure: clone('EINVAL', 'user'),
+    evidence: { '/proc/vz': 'veinfo version', '/proc/sys/kernel/osrelease': '3.10.0-1160.90.1.vz7.200.7' },
+    cause: 'platform-no-userns',
+    confidence: 'likely',
+  },
+  {
+    about: 'a hardened NixOS',
+    failure: clone('ENOSPC', 'user'),
+    evidence: { '/etc/os-release': 'ID=nixos', '/proc/sys/user/max_user_namespaces': '0' },
+    cause: 'max-userns-zero',
+    confidence: 'certain',
+    remedy: /sysctl -w user\.max_user_namespaces/,
+  },
+  {
+    about: 'network namespaces switched off by the admin',
+    failure: clone('ENOSPC', 'mnt', 'uts', 'ipc', 'user', 'pid', 'net'),
+    evidence: { '/proc/sys/user/max_net_namespaces': '0' },
+    cause: 'max-ns-other-zero',
+    confidence: 'certain',
+    remedy: /user\.max_net_namespaces/,
+  },
+  {
+    about: 'no more processes',
+    failure: clone('EAGAIN', 'user'),
+    evidence: {},
+    cause: 'process-limit',
+    confidence: 'likely',
+  },
+  {
+    about: 'gVisor, deep inside',
+    failure: clone('EUSERS', 'user'),
+    evidence: { ...NO_LIMITS, '/proc/sys/kernel/osrelease': '4.4.0' },
+    cause: 'userns-nesting-depth',
+    confidence: 'likely',
+  },
+  {
+    about: 'Debian 10',
+    failure: clone('EPERM', 'user'),
+    evidence: { '/proc/sys/kernel/unprivileged_userns_clone': '0', '/proc/sys/kernel/osrelease': '4.19.0-27-amd64' },
+    cause: 'unprivileged-userns-clone-off',
+    confidence: 'certain',
+    remedy: /^sudo sysctl -w kernel\.unprivileged_userns_clone=1$/,
+  },
+  {
+    about: 'ALT Linux',
+    failure: clone('EPERM', 'user'),
+    evidence: { '/proc/sys/kernel/userns_restrict': '1' },
+    cause: 'userns-restrict-on',
+    confidence: 'likely',
+  },
+  {
+    about: 'Ubuntu 24.04, the map',
+    failure: later('id-map', 'EACCES', '/proc/self/uid_map'),
+    evidence: UBUNTU,
+    cause: 'apparmor-userns-restricted',
+    confidence: 'likely',
+    remedy: /kernel\.apparmor_restrict_unprivileged_userns=0/,
+  },
+  {
+    about: 'Ubuntu 24.04, the first mount',
+    failure: later('propagation', 'EACCES'),
+    evidence: UBUNTU,
+    cause: 'apparmor-userns-restricted',
+    confidence: 'likely',
+  },
+  {
+    about: 'Ubuntu 24.04, a further namespace',
+    failure: { step: 'unshare', errno: 'EPERM', namespaces: ['net'], requested: ['user', 'net'] },
+    evidence: UBUNTU,
+    cause: 'apparmor-userns-restricted',
+    confidence: 'likely',
+  },
+  {
+    about: 'Ubuntu 24.04, where the restriction has nothing to do with it',
+    failure: { step: 'unshare', errno: 'EPERM', namespaces: ['net'], requested: ['net'] },
+    evidence: UBUNTU,
+    cause: 'needs-cap-sys-admin',
+    confidence: 'certain',
+  },
+  {
+    about: 'Ubuntu 24.04 with half of AppArmor gone',
+    failure: clone('EACCES', 'user'),
+    evidence: UBUNTU,
+    cause: 'apparmor-no-transition-profile',
+    confidence: 'likely',
+    remedy: /systemctl reload apparmor/,
+  },
+  {
+    about: 'a mount in Docker with CAP_SYS_ADMIN',
+    failure: later('propagation', 'EACCES'),
+    evidence: { ...DOCKER, '/proc/self/status': ROOT },
+    cause: 'apparmor-container-deny-mount',
+    confidence: 'likely',
+    remedy: /apparmor=unconfined/,
+  },
+  {
+    about: 'SELinux without a rule for it',
+    failure: clone('EACCES', 'user'),
+    evidence: {
+      '/sys/fs/selinux/enforce': '1',
+      '/proc/self/attr/current': 'unconfined_u:unconfined_r:container_runtime_t:s0-s0:c0.c1023',
+    },
+    cause: 'selinux-userns-create-denied',
+    confidence: 'likely',
+    remedy: /ausearch/,
+  },
+  {
+    about: 'a policy in BPF',
+    failure: clone('EPERM', 'user'),
+    evidence: { '/sys/kernel/security/lsm': 'capability,landlock,bpf' },
+    cause: 'bpf-lsm-userns-denied',
+    confidence: 'possible',
+  },
+  {
+    about: 'Docker’s default filter',
+    failure: clone('EPERM', 'user'),
+    evidence: DOCKER,
+    cause: 'seccomp-container-default',
+    confidence: 'likely',
+    remedy: /seccomp=PROFILE.*# on the host/,
+  },
+  {
+    about: 'an old filter that refuses clone3',
+    failure: clone('EPERM'),
+    evidence: DOCKER,
+    cause: 'seccomp-clone3-eperm',
+    confidence: 'likely',
+  },
+  {
+    about: 'a service with RestrictNamespaces=',
+    failure: clone('EPERM', 'user'),
+    evidence: {
+      '/proc/self/status': status({ Seccomp: '2', NoNewPrivs: '1' }),
+      '/proc/self/cgroup': '0::/system.slice/build-agent.service',
+    },
+    cause: 'systemd-restrict-namespaces',
+    confidence: 'likely',
+    remedy: /systemctl edit build-agent\.service/,
+  },
+  {
+    about: 'a filter of nobody knows whom',
+    failure: clone('EPERM', 'user'),
+    evidence: { '/proc/self/status': status({ Seccomp: '2' }) },
+    cause: 'systemd-restrict-namespaces',
+    confidence: 'possible',
+  },
+  {
+    about: 'Flatpak',
+    failure: clone('EPERM', 'user'),
+    evidence: { '/.flatpak-info': '[Application]', '/proc/self/status': status({ Seccomp: '2' }) },
+    cause: 'outer-sandbox-blocks',
+    confidence: 'likely',
+    remedy: /flatpak-spawn/,
+  },
+  {
+    about: 'a chroot, as root',
+    failure: clone('EPERM', 'user'),
+    evidence: {
+      '/proc/self/status': ROOT,
+      '/proc/self/mountinfo': '22 27 0:21 / /proc rw,relatime - proc proc rw\n23 27 0:5 / /dev rw - devtmpfs dev rw',
+    },
+    cause: 'chroot-caller',
+    confidence: 'certain',
+    remedy: /pivot_root/,
+  },
+  {
+    about: 'a chroot into a mount point, as root',
+    failure: clone('EPERM', 'user'),
+    evidence: {
+      '/proc/self/status': ROOT,
+      '/proc/self/mountinfo':
+        '70 44 254:0 /build/root / rw,relatime - ext4 /dev/sda1 rw\n71 70 0:21 / /proc rw - proc proc rw',
+    },
+    cause: 'chroot-caller',
+    confidence: 'possible',
+  },
+  {
+    about: 'a namespace that was joined before it had maps',
+    failure: clone('EPERM', 'user'),
+    evidence: {
+      '/proc/self/uid_map': '',
+      '/proc/self/gid_map': '',
+      '/proc/self/status': status({ Uid: '65534\t65534\t65534\t65534', CapEff: '000001ffffffffff' }),
+    },
+    cause: 'unmapped-ids',
+    confidence: 'certain',
+  },
+  {
+    about: 'a gid map without CAP_SETGID',
+    failure: later('id-map', 'EPERM', '/proc/4711/gid_map'),
+    evidence: {},
+    cause: 'setgroups-not-denied',
+    confidence: 'likely',
+  },
+  {
+    about: 'a uid map of many ids without CAP_SETUID',
+    failure: later('id-map', 'EPERM', '/proc/4711/uid_map'),
+    evidence: {},
+    cause: 'id-map-needs-capability',
+    confidence: 'likely',
+  },
+  {
+    about: 'a map of root without CAP_SETFCAP',
+    failure: later('id-map', 'EPERM', '/proc/4711/uid_map'),
+    evidence: {
+      '/proc/self/status': status({ Uid: '0\t0\t0\t0', CapEff: '00000000a80425fb' }).replace('a80425fb', '280425fb'),
+    },
+    cause: 'uidmap-cap-setfcap',
+    confidence: 'likely',
+  },
+  {
+    about: 'six lines before Linux 4.15',
+    failure: later('id-map', 'EINVAL', '/proc/4711/uid_map'),
+    evidence: { '/proc/sys/kernel/osrelease': '4.9.0-19-amd64', '/proc/self/status': ROOT },
+    cause: 'id-map-too-long',
+    confidence: 'likely',
+  },
+  {
+    about: 'a process that changed its uid',
+    failure: later('id-map', 'EACCES', '/proc/self/uid_map'),
+    evidence: { '/proc/self/uid_map (owner)': '0' },
+    cause: 'target-not-dumpable',
+    confidence: 'certain',
+  },
+  {
+    about: 'a Xen guest',
+    failure: later('mount-proc', 'EPERM', '/proc'),
+    evidence: {
+      '/proc/self/status': ROOT,
+      '/proc/self/mountinfo':
+        '22 27 0:21 / /proc rw - proc proc rw\n27 1 8:1 / / rw - ext4 /dev/sda1 rw\n40 22 0:40 / /proc/xen rw - xenfs none rw',
+    },
+    cause: 'proc-masked',
+    confidence: 'certain',
+    remedy: /umount \/proc\/xen/,
+  },
+  {
+    about: 'an LXC container without nesting',
+    failure: later('mount-proc', 'EACCES', '/proc'),
+    evidence: { 'environment container': 'lxc', '/proc/self/attr/current': 'lxc-101_</var/lib/lxc> (enforce)' },
+    cause: 'lxc-nesting-off',
+    confidence: 'likely',
+    remedy: /security\.nesting true/,
+  },
+  {
+    about: 'executable memory files forbidden',
+    failure: later('prepare', 'EACCES'),
+    evidence: { '/proc/sys/vm/memfd_noexec': '2' },
+    cause: 'memfd-noexec',
+    confidence: 'certain',
+  },
+];
