@@ -1,13 +1,34 @@
-import { err } from 'neverthrow';
+import { err, type Result } from 'neverthrow';
 import type { Backend } from '../../lib/backend.ts';
-import { backendUnavailable } from '../../lib/errors.ts';
+import { type BackendUnavailable, backendUnavailable, type Unsupported, unsupported } from '../../lib/errors.ts';
+import type { SpawnPlan } from '../../lib/plan.ts';
+import { compile } from './argv.ts';
+import type { CommandLine } from './command-line.ts';
+import { explainLine } from './explain.ts';
+import { launch } from './launch.ts';
+import { inheritedFds } from './proc.ts';
+import { knownTools, type Tools } from './tools.ts';
 
-const missing = () => err(backendUnavailable('shell', 'it is being built'));
-
-export const shellBackend: Backend = {
-  name: 'shell',
-  available: missing,
-  launch: missing,
-  explain: missing,
-  measure: missing,
+/** A backend that drives the tools it is given; a test may give it fewer than this machine has. */
+export const createShellBackend = (findTools: () => Result<Tools, string>): Backend => {
+  const tools = (): Result<Tools, BackendUnavailable> =>
+    findTools().mapErr((reason) => backendUnavailable('shell', reason));
+  const compiled = (plan: SpawnPlan): Result<CommandLine, BackendUnavailable | Unsupported> =>
+    tools().andThen((found) => compile(plan, found, inheritedFds()));
+  return {
+    name: 'shell',
+    available: () =>
+      tools().map(
+        ({ version, shells }) => `unshare from util-linux ${version}, ${shells.map(({ kind }) => kind).join(', ')}`,
+      ),
+    launch: (plan) => compiled(plan).map((line) => launch(plan, line)),
+    explain: (plan) => compiled(plan).map((line) => explainLine(plan, line)),
+    measure: () =>
+      err(
+        unsupported('shell', 'measuring', 'a clock that is read next to the system calls, which no tool has; ffi does'),
+      ),
+  };
 };
+
+/** The backend that drives unshare(1) and its kin, for where ffi-rs cannot load. */
+export const shellBackend: Backend = createShellBackend(knownTools);

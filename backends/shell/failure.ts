@@ -1,0 +1,90 @@
+import { ERRNO, errnoName } from '../../lib/errno.ts';
+import { type ExecFailed, execFailed, type LaunchError, type SetupFailed, setupFailed } from '../../lib/errors.ts';
+import { diagnose } from '../../lib/host/diagnose.ts';
+import type { SpawnPlan } from '../../lib/plan.ts';
+import { errnoIn, isTooLong, lastLine, speakerIn, stepIn } from './parse.ts';
+import type { StageEnd } from './run.ts';
+
+type Facts = Pick<SetupFailed, 'step' | 'syscall' | 'call' | 'errno' | 'path'>;
+
+const failed = (plan: SpawnPlan, facts: Facts): SetupFailed => {
+  const namespaces = facts.step === 'id-map' ? (['user'] as const) : plan.namespaces;
+  const { step, errno, path } = facts;
+  return setupFailed({
+    backend: 'shell',
+    ...facts,
+    namespaces,
+    diagnosis: diagnose({ step, errno, namespaces, requested: plan.namespaces, path }),
+  });
+};
+
+const pathOf = (step: SetupFailed['step'], plan: SpawnPlan): string | null => {
+  if (step === 'mount-proc') return plan.mountProc;
+  if (step === 'cwd') return plan.cwd;
+  return step === 'propagation' ? '/' : null;
+};
+
+/** Names of the tools that a shell's message may begin with are not the tool: it is the shell that failed. */
+const toolOf = (text: string): string => {
+  const speaker = speakerIn(text);
+  return speaker === null || speaker.startsWith('ns-') ? 'sh(1)' : `${speaker.slice(speaker.lastIndexOf('/') + 1)}(1)`;
+};
+
+/** The error of a step that a stage has named. */
+export const stepFailed = (plan: SpawnPlan, step: SetupFailed['step'], text: string): SetupFailed =>
+  failed(plan, {
+    step,
+    syscall: step === 'cwd' ? 'cd(1)' : toolOf(text),
+    // What od said of the directory is its errno; what was to be done is cd.
+    call: step === 'cwd' ? `cd ${plan.cwd}` : lastLine(text) || `The step ${step} failed without a word`,
+    errno: errnoIn(text),
+    path: pathOf(step, plan),
+  });
+
+const howItEnded = ({ code, signal }: StageEnd): string =>
+  signal === null ? `exited with ${code} and without a word` : `was killed by ${signal}`;
+
+/** The error of stages that have ended before the command was reached, by what they said. */
+export const stagesFailed = (plan: SpawnPlan, text: string, end: StageEnd): LaunchError => {
+  if (isTooLong(text)) return execFailed(plan.command, ERRNO.E2BIG);
+  if (lastLine(text) !== '' && end.signal === null) return stepFailed(plan, stepIn(text), text);
+  return failed(plan, {
+    step: 'prepare',
+    syscall: 'execve',
+    call: `The process ${howItEnded(end)} while it was being set up`,
+    errno: null,
+    path: null,
+  });
+};
+
+/** The error of a first stage that could not be started. */
+export const notStarted = (plan: SpawnPlan, file: string, errno: number): LaunchError => {
+  if (errno === ERRNO.E2BIG) return execFailed(plan.command, ERRNO.E2BIG);
+  const step = errno === ERRNO.EBADF ? 'stdio' : 'prepare';
+  return failed(plan, {
+    step,
+    syscall: 'spawn',
+    call: `spawn(${JSON.stringify(file)})`,
+    errno: errnoName(errno),
+    path: file,
+  });
+};
+
+/** The error of a map file that could not be written. */
+export const mapFailed = (plan: SpawnPlan, path: string, text: string, error: NodeJS.ErrnoException): SetupFailed =>
+  failed(plan, {
+    step: 'id-map',
+    syscall: error.syscall ?? 'write',
+    call: `write(${JSON.stringify(path)}, ${JSON.stringify(text)})`,
+    errno: errnoName(Math.abs(error.errno ?? 0)),
+    path,
+  });
+
+/**
+ * The error of an exec that the shell itself could not do, though nothing spoke against it.
+ *
+ * @param code - what the shell ends with: 127 for what is not there, 126 for what cannot be executed
+ * @param text - what it said, if that came to us: it says it on the command's stderr
+ */
+export const shellExecFailed = (plan: SpawnPlan, code: number, text: string): ExecFailed =>
+  execFailed(plan.command, ERRNO[errnoIn(text) ?? (code === 127 ? 'ENOENT' : 'EACCES')]);

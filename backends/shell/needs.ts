@@ -1,0 +1,60 @@
+import { err, ok, type Result } from 'neverthrow';
+import { type Unsupported, unsupported } from '../../lib/errors.ts';
+import type { Tools } from './tools.ts';
+
+type ToolName = 'unshare' | 'setpriv';
+
+/** The first release of util-linux in which an option is; for messages only, `--help` decides. */
+const SINCE: Readonly<Record<ToolName, Readonly<Record<string, string>>>> = {
+  unshare: {
+    '--cgroup': '2.28',
+    '--fork': '2.24',
+    '--ipc': '2.17',
+    '--keep-caps': '2.35',
+    '--kill-child': '2.32',
+    '--map-group': '2.36',
+    '--map-root-user': '2.25',
+    '--map-user': '2.36',
+    '--mount': '2.17',
+    '--mount-proc': '2.24',
+    '--net': '2.17',
+    '--pid': '2.23',
+    '--propagation': '2.27',
+    '--setgroups': '2.26',
+    '--time': '2.36',
+    '--user': '2.23',
+    '--uts': '2.17',
+  },
+  setpriv: {
+    '--ambient-caps': '2.31',
+    '--clear-groups': '2.24',
+    '--inh-caps': '2.24',
+    '--keep-groups': '2.24',
+    '--pdeathsig': '2.33',
+    '--regid': '2.24',
+    '--reuid': '2.24',
+  },
+};
+
+/** `util-linux 2.36 or newer (2.34 is installed)`. */
+export const needsRelease = (release: string, { version }: Tools): string =>
+  `util-linux ${release} or newer (${version} is installed)`;
+
+/** The path of a tool, provided that it has the option. */
+export const need = (tools: Tools, name: ToolName, option: string): Result<string, Unsupported> => {
+  const tool = tools[name];
+  if (tool === null) return err(unsupported('shell', `"${name} ${option}"`, `${name}(1) of util-linux`));
+  return tool.options.has(option)
+    ? ok(tool.path)
+    : err(unsupported('shell', `"${name} ${option}"`, needsRelease(SINCE[name][option] ?? 'newest', tools)));
+};
+
+/** Whether a release is at least another one. */
+export const isAtLeast = (version: string, wanted: string): boolean => {
+  const [a, b] = [version, wanted].map((text) => text.split('.').map(Number));
+  for (let index = 0; index < (b?.length ?? 0); index += 1) {
+    const [have, want] = [a?.[index] ?? 0, b?.[index] ?? 0];
+    if (have !== want) return have > want;
+  }
+  return true;
+};

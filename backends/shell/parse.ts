@@ -1,0 +1,104 @@
+import type { ErrnoName } from '../../lib/errno.ts';
+import type { SetupStep } from '../../lib/errors.ts';
+
+/** What strerror(3) says in the C locale, of glibc and of musl, where it matters to a set-up. */
+const WORDS: Readonly<Record<string, ErrnoName>> = {
+  'Argument list too long': 'E2BIG',
+  'Bad address': 'EFAULT',
+  'Bad file descriptor': 'EBADF',
+  'Cannot allocate memory': 'ENOMEM',
+  'Device or resource busy': 'EBUSY',
+  'Exec format error': 'ENOEXEC',
+  'File descriptor in bad state': 'EBADFD',
+  'File exists': 'EEXIST',
+  'File name too long': 'ENAMETOOLONG',
+  'Filename too long': 'ENAMETOOLONG',
+  'Function not implemented': 'ENOSYS',
+  'I/O error': 'EIO',
+  'Input/output error': 'EIO',
+  'Invalid argument': 'EINVAL',
+  'Is a directory': 'EISDIR',
+  'No child process': 'ECHILD',
+  'No child processes': 'ECHILD',
+  'No file descriptors available': 'EMFILE',
+  'No space left on device': 'ENOSPC',
+  'No such device': 'ENODEV',
+  'No such file or directory': 'ENOENT',
+  'No such process': 'ESRCH',
+  'Not a directory': 'ENOTDIR',
+  'Not supported': 'ENOTSUP',
+  'Operation not permitted': 'EPERM',
+  'Operation not supported': 'ENOTSUP',
+  'Out of memory': 'ENOMEM',
+  'Permission denied': 'EACCES',
+  'Quota exceeded': 'EDQUOT',
+  'Disk quota exceeded': 'EDQUOT',
+  'Read-only file system': 'EROFS',
+  'Resource temporarily unavailable': 'EAGAIN',
+  'Symbolic link loop': 'ELOOP',
+  'Text file busy': 'ETXTBSY',
+  'Too many levels of symbolic links': 'ELOOP',
+  'Too many open files': 'EMFILE',
+  'Too many open files in system': 'ENFILE',
+  'Too many users': 'EUSERS',
+  'Value too large for defined data type': 'EOVERFLOW',
+  'Value too large for data type': 'EOVERFLOW',
+  // hostname(1) has words of its own, and so have the shells.
+  'you must be root to change the host name': 'EPERM',
+  'you must be root to change the domain name': 'EPERM',
+  'name too long': 'EINVAL',
+  'not found': 'ENOENT',
+};
+
+/** The lines that say something, the last one last. */
+const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line.trim() !== '');
+
+/** What a tool said last. */
+export const lastLine = (text: string): string => lines(text).at(-1)?.trim() ?? '';
+
+/** The errno that a tool's message names; null when it names none. */
+export const errnoIn = (text: string): ErrnoName | null => {
+  const line = lastLine(text);
+  const known = Object.keys(WORDS).find((words) => line === words || line.endsWith(`: ${words}`));
+  return known === undefined ? null : (WORDS[known] ?? null);
+};
+
+/** The tool that spoke last: `unshare` in `unshare: unshare failed: Operation not permitted`. */
+export const speakerIn = (text: string): string | null => /^([^\s:]+):/.exec(lastLine(text))?.[1] ?? null;
+
+/** What of a message is typical for a step, in any release of util-linux from 2.23 on; the first that fits. */
+const STEPS: readonly (readonly [pattern: RegExp, step: SetupStep])[] = [
+  [/^unshare: unshare failed\b/, 'unshare'],
+  [/^unshare: (fork|eventfd|sigprocmask|waitpid|pidfd_open)\b/, 'clone'],
+  [/^unshare: .*filesystem propagation/, 'propagation'],
+  [/^unshare: mount .* failed/, 'mount-proc'],
+  [/^unshare: .*\/(uid_map|gid_map|setgroups)\b/, 'id-map'],
+  [/^unshare: set(groups|gid|uid)/, 'credentials'],
+  [/^unshare: (capget|capset|prctl\(PR_CAP_AMBIENT\))/, 'capabilities'],
+  [/^unshare: prctl failed/, 'parent-death'],
+  [/^setpriv: .*(death signal|unknown signal)/, 'parent-death'],
+  [/^setpriv: .*(set(res)?[ug]id|setgroups|initgroups)/, 'credentials'],
+  [/^setpriv: .*(cap|privilege)/, 'capabilities'],
+  [/^setsid: /, 'session'],
+];
+
+/** The step that a message is about; `prepare` when it is about none. */
+export const stepIn = (text: string): SetupStep => {
+  const line = lastLine(text);
+  return STEPS.find(([pattern]) => pattern.test(line))?.[1] ?? 'prepare';
+};
+
+/** Whether a stage said that it could not exec the next one because of the length of its arguments. */
+export const isTooLong = (text: string): boolean => errnoIn(text) === 'E2BIG';
+
+/**
+ * What unshare says that has waited for a command, and cannot end as the command did.
+ *
+ * @remarks util-linux 2.38 and 2.39 ask for a new disposition of the signal before they raise it, which SIGKILL does not
+ * have: they exit with 1 and these words. No other signal gets there, but for the two that glibc keeps for itself.
+ * @returns `SIGKILL`; `lost` when the words say only that there was a signal; null when they say nothing of the kind
+ */
+export const signalInFarewell = (text: string): 'SIGKILL' | 'lost' | null => {
+  if (/^unshare: (sigprocmask unblock|signal handler reset) failed: Invalid argument$/m.test(text)) return 'SIGKILL';
+  return /^unshare: child exit failed/m.test(text) ? 'lost' : null;
+};
