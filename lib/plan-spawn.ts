@@ -185,7 +185,7 @@ const planEnv = (env: SpawnSpec['env']): Checked<readonly string[] | null> => {
 const DEFAULT_PATH = '/bin:/usr/bin';
 
 const searchPath = (command: string, env: SpawnSpec['env']): readonly string[] => {
-  if (String(command).includes('/')) return [];
+  if (typeof command !== 'string' || command.includes('/')) return [];
   const path = (env ?? process.env)['PATH'];
   // An empty entry means the working directory, as for execvp(3).
   return (typeof path === 'string' ? path : DEFAULT_PATH).split(':').map((dir) => dir || '.');

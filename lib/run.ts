@@ -5,6 +5,7 @@ import { invalidOption, type OutputLimit, outputLimit, type RunError } from './e
 import type { ExitStatus } from './exit.ts';
 import { spawn } from './spawn.ts';
 import type { RunSpec } from './spec.ts';
+import { type StopWatch, watchStop } from './stop.ts';
 
 /** What a finished command left. */
 export interface RunResult {
@@ -24,10 +25,7 @@ const collect = (stream: Readable | null, most: number, onTooMuch: () => void): 
     stream.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size <= most) chunks.push(chunk);
-      else {
-        onTooMuch();
-        stream.destroy();
-      }
+      else onTooMuch();
     });
     // A stream that breaks has given what it had.
     stream.on('error', done);
@@ -35,27 +33,39 @@ const collect = (stream: Readable | null, most: number, onTooMuch: () => void): 
     return undefined;
   });
 
-const gather = async (child: Child, most: number): Promise<Result<RunResult, RunError>> => {
+const gather = async (child: Child, most: number, watch: StopWatch): Promise<Result<RunResult, RunError>> => {
+  const { stdin, stdout: out, stderr: errors } = child;
+  // A process that the command left behind may hold the pipes open for ever.
+  const stopReading = (): void => {
+    out?.destroy();
+    errors?.destroy();
+  };
+  watch.onStop(stopReading);
   let tooMuch: OutputLimit['stream'] | null = null;
   const limit = (stream: OutputLimit['stream']) => (): void => {
     tooMuch ??= stream;
     // That it has ended meanwhile is no error.
     child.kill('SIGKILL').unwrapOr(undefined);
+    stopReading();
   };
   const [stdout, stderr, exit] = await Promise.all([
-    collect(child.stdout, most, limit('stdout')),
-    collect(child.stderr, most, limit('stderr')),
+    collect(out, most, limit('stdout')),
+    collect(errors, most, limit('stderr')),
     child.exit,
   ]);
-  child.stdin?.destroy();
+  watch.release();
+  stdin?.destroy();
   if (exit.isErr()) return err(exit.error);
-  return tooMuch === null ? ok({ status: exit.value, stdout, stderr }) : err(outputLimit(tooMuch, most, exit.value));
+  if (tooMuch !== null) return err(outputLimit(tooMuch, most, exit.value));
+  const stopped = watch.stopped(exit.value);
+  return stopped === null ? ok({ status: exit.value, stdout, stderr }) : err(stopped);
 };
 
 /**
  * Runs a command to its end and collects what it wrote.
  *
- * @remarks stdin is empty unless `stdin` is given. A command that fails is no error here: look at `status`.
+ * @remarks stdin is empty unless `stdin` is given. A command that fails is no error here: look at `status`. The output ends
+ * when nobody holds the pipes any more, so processes that the command left behind are waited for, up to `timeoutMs`.
  * @param command - a path, or a name that is searched in PATH inside the child
  * @param args - its arguments, without argv[0]
  * @param spec - what it is to be given
@@ -71,12 +81,13 @@ export const run = (
   args: readonly string[] = [],
   spec: RunSpec = {},
 ): ResultAsync<RunResult, RunError> => {
-  const { maxOutputBytes: most = DEFAULT_MAX_OUTPUT_BYTES } = spec ?? {};
+  if (typeof spec !== 'object' || spec === null) return errAsync(invalidOption('spec', spec, 'an object'));
+  const { maxOutputBytes: most = DEFAULT_MAX_OUTPUT_BYTES } = spec;
   if (!Number.isSafeInteger(most) || most < 0) {
     return errAsync(invalidOption('maxOutputBytes', most, 'a whole number of bytes, 0 or more'));
   }
-  const stdin = spec?.stdin === undefined ? 'ignore' : 'pipe';
+  const stdin = spec.stdin === undefined ? 'ignore' : 'pipe';
   return spawn(command, args, { ...spec, stdio: [stdin, 'pipe', 'pipe'] })
     .mapErr((error): RunError => error)
-    .andThen((child) => new ResultAsync(gather(child, most)));
+    .andThen((child) => new ResultAsync(gather(child, most, watchStop(spec))));
 };
