@@ -93,7 +93,7 @@ const ownIdentity = (): Identity => ({
 
 const planMaps = (spec: SpawnSpec, types: ReadonlySet<NamespaceType>): Checked<IdMapPlan | null> => {
   const { mapRootUser, mapCurrentUser, uidMap, gidMap, setgroups } = spec;
-  if ((mapRootUser ?? mapCurrentUser ?? uidMap ?? gidMap ?? setgroups) === undefined) return NOTHING;
+  if ([mapRootUser, mapCurrentUser, uidMap, gidMap, setgroups].every((value) => value === undefined)) return NOTHING;
   const own = ownIdentity();
   for (const [option, value] of Object.entries({ mapRootUser, mapCurrentUser })) {
     const checked = flag(option, value);
