@@ -48,6 +48,15 @@ export const layOut = <T>(arena: Arena, space: number, build: (memory: MappedMem
   }
 };
 
+const openFds = (): readonly number[] => {
+  try {
+    return readdirSync('/proc/self/fd').map(Number);
+  } catch {
+    // Without an fd to read the directory with there are none for the launch's pipes: it will fail by itself.
+    return [];
+  }
+};
+
 const makeHost = ({ makeArena, run }: ProgramMemory, arch: Arch, environ: number | null): Host => {
   const short = makeArena();
   const runCalls: Host['runCalls'] = (build) =>
@@ -76,7 +85,7 @@ const makeHost = ({ makeArena, run }: ProgramMemory, arch: Arch, environ: number
     runCalls,
     strays: () => {
       closesRanges ??= probeCloseRange();
-      return closesRanges ? null : readdirSync('/proc/self/fd').map(Number);
+      return closesRanges ? null : openFds();
     },
   };
 };

@@ -42,10 +42,18 @@ export const argumentsOf = (pid: number): string | null => {
 /** O_CLOEXEC in the flags of /proc/PID/fdinfo, octal. */
 const CLOEXEC = 0o2000000;
 
+const openFds = (): readonly number[] => {
+  try {
+    return readdirSync('/proc/self/fd').map(Number);
+  } catch {
+    // Without an fd to read the directory with there are none for a child's pipes: the spawn itself will say so.
+    return [];
+  }
+};
+
 /** fds of this process above stderr that its children would inherit: those that its own parent had left open. */
 export const inheritedFds = (): readonly number[] => {
-  const fds = readdirSync('/proc/self/fd').map(Number);
-  return fds
+  return openFds()
     .filter((fd) => fd > 2)
     .filter((fd) => {
       const flags = /^flags:\s+(\d+)/m.exec(read(`/proc/self/fdinfo/${fd}`) ?? '')?.[1];

@@ -32,6 +32,8 @@ export interface Claim {
    * there all the same, and fails unless it is refused.
    */
   readonly unsupportedOn?: Readonly<Record<string, string>>;
+  /** Backends of which the claim is not true, and the limit that they document; it is skipped there with that reason. */
+  readonly notOn?: Readonly<Partial<Record<BackendName, string>>>;
   /** Shows by what can be observed that the claim holds on the backend of that name. */
   readonly run: (t: Test, backend: BackendName) => Promise<unknown>;
 }

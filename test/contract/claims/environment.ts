@@ -93,7 +93,9 @@ export const environment: readonly Claim[] = [
         NODE_OPTIONS: '--no-such-option',
         LC_ALL: 'xx_XX',
       };
-      const wanted = Object.entries(env).map((pair) => pair.join('='));
+      const wanted = Object.entries(env)
+        .map((pair) => pair.join('='))
+        .sort();
       t.strictSame(await environ(env, { backend }), wanted);
     },
   },
