@@ -107,7 +107,7 @@ export const failures: readonly Claim[] = [
     run: async (t, backend) => {
       const error = await failure(spawn('true', [], { backend, namespaces: ['uts'] }), 'setup-failed');
       t.ok(error.syscall !== '' && error.call.includes(error.syscall), `${error.syscall}: ${error.call}`);
-      t.match(error.call, backend === 'shell' ? /uts/ : /CLONE_NEWUTS/);
+      t.match(error.call, backend === 'shell' ? /unshare/ : /CLONE_NEWUTS/);
       t.match(error.message, error.call);
     },
   },
