@@ -1,5 +1,5 @@
 export { openBackends } from './measure/open-backends.ts';
-export { type BadOption, checkOptions, type TypedOptions } from './options.ts';
+export { checkOptions, type TypedOptions } from './options.ts';
 export { jsonReport } from './report/json.ts';
 export { lookOf } from './report/paint.ts';
 export { progressOn } from './report/progress.ts';

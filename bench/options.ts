@@ -35,7 +35,7 @@ export interface CheckedOptions {
 
 /** Enough for a p99 of more than one sample, and for a first look. */
 const USUAL = { iterations: 300, warmup: 20, mostMs: null };
-const QUICK = { iterations: 100, warmup: 5, mostMs: 30_000 };
+const QUICK = { iterations: 100, warmup: 5, mostMs: 20_000 };
 
 const MOST_ITERATIONS = 1_000_000;
 const BACKEND_NAMES = ['ffi', 'shell'] as const;

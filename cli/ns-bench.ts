@@ -44,7 +44,7 @@ const program = ({ stdout }: BenchIo): Command =>
     .option('-n, --iterations <count>', 'rounds that count (default: 300, with --quick 100)')
     .option('-w, --warmup <count>', 'rounds before them (default: 20, with --quick 5)')
     .option('--backend <name>', 'auto (all that are available), ffi or shell (default: NS_BACKEND, else auto)')
-    .option('--quick', 'fewer rounds, none begun after 30 seconds')
+    .option('--quick', 'fewer rounds, none begun after 20 seconds')
     .option('--peers', "measure Node's child_process and unshare(1) beside the library (default)")
     .option('--no-peers', 'measure the library alone')
     .option('--seed <number>', 'shuffles rounds as an earlier run did (default: a new one)')

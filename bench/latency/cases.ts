@@ -6,7 +6,7 @@ import { childProcessSampler, unshareSampler } from '../measure/peer-sampler.ts'
 import type { Sampler } from '../measure/sample.ts';
 
 /** What is compared. */
-export const CONTENDERS = ['ffi-none', 'child-process', 'ffi-four', 'unshare-four', 'ffi-all'] as const;
+const CONTENDERS = ['ffi-none', 'child-process', 'ffi-four', 'unshare-four', 'ffi-all'] as const;
 export type Contender = (typeof CONTENDERS)[number];
 
 /** What the calling thread did right before: JavaScript without a pause, or nothing. */

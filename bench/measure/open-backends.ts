@@ -8,7 +8,7 @@ import {
 import type { BackendContext } from './context.ts';
 
 /** A backend that can be measured. */
-export interface Measurable {
+interface Measurable {
   readonly name: string;
   readonly choice: BackendChoice;
   /** Whether it can time a spawn inside its own program. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /** The children of a process's main thread; none when it is gone. */
-export const childrenOf = (pid: number): readonly number[] => {
+const childrenOf = (pid: number): readonly number[] => {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
   } catch {

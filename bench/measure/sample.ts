@@ -26,7 +26,7 @@ export interface Refusal {
 }
 
 /** Where a sampler leaves the means to end its child early; called at most once a sample. */
-export type OnRunning = (kill: () => void) => void;
+type OnRunning = (kill: () => void) => void;
 
 /** Starts one child, waits for its end and tells what that took. */
 export type Sampler = (onRunning: OnRunning) => Promise<Result<Sample, Refusal>>;

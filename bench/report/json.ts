@@ -2,7 +2,7 @@ import { wayName } from '../cases/case.ts';
 import type { BenchRun } from '../run.ts';
 
 /** The version of the shape below; it grows when a reader of an older one would misunderstand. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 /** The run as plain data: everything that was measured, and what was computed of it. */
 export const jsonReport = (

@@ -24,14 +24,19 @@ export const progressOn = (stream: NodeJS.WritableStream & { readonly isTTY?: bo
     Presets.shades_classic,
   );
   let started = false;
+  const stop = (): void => {
+    if (started) bar.stop();
+    started = false;
+    process.off('exit', stop);
+  };
   return {
     update: (done, all) => {
-      if (!started) bar.start(all, done);
-      else bar.update(done);
+      if (started) return bar.update(done);
       started = true;
+      bar.start(all, done);
+      // An exit in the middle must not leave the terminal without a cursor.
+      process.once('exit', stop);
     },
-    stop: () => {
-      if (started) bar.stop();
-    },
+    stop,
   };
 };

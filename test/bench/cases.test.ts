@@ -98,7 +98,7 @@ t.test('checkOptions() fills in every default', async (t) => {
   t.match(bench, { sets: [], iterations: 300, warmup: 20, mostMs: null, peers: true, command: '/bin/true', args: [] });
   t.same(backends, ['ffi', 'shell']);
   t.equal(named, false);
-  t.match(checkOptions(typed({ quick: true }))._unsafeUnwrap().bench, { iterations: 100, warmup: 5, mostMs: 30_000 });
+  t.match(checkOptions(typed({ quick: true }))._unsafeUnwrap().bench, { iterations: 100, warmup: 5, mostMs: 20_000 });
 });
 
 t.test('checkOptions() lets what was typed go before defaults and environment', async (t) => {
