@@ -35,6 +35,10 @@ const LAST_ID = 0xfffffffe;
 const isId = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= LAST_ID;
 
+/** The first map of a machine has all of them in one line: `0 0 4294967295`. */
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= LAST_ID + 1;
+
 const describe = (range: FullIdRange): string => `${range.inside} ${range.outside} ${range.count}`;
 
 const overlap = (a: FullIdRange, b: FullIdRange, side: 'inside' | 'outside'): boolean =>
@@ -51,7 +55,7 @@ export const idRanges = (
   if (given.length > 340) return err(invalidOption(option, `${given.length} ranges`, 'at most 340 ranges'));
   for (const entry of given) {
     const range = { inside: entry?.inside, outside: entry?.outside, count: entry?.count ?? 1 };
-    if (!isId(range.inside) || !isId(range.outside) || !isId(range.count) || range.count === 0) {
+    if (!isId(range.inside) || !isId(range.outside) || !isCount(range.count)) {
       return err(invalidOption(option, entry, 'inside, outside (0 to 4294967294) and count (1 or more)'));
     }
     if (range.inside + range.count - 1 > LAST_ID || range.outside + range.count - 1 > LAST_ID) {
