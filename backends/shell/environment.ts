@@ -31,7 +31,7 @@ const goesAround = (name: string): boolean =>
   isIdentifier(name) && (MEANINGFUL.has(name) || MEANINGFUL_PREFIX.test(name));
 
 /** What the last shell takes out of its environment: what the set-up, the shells and Node.js put in. */
-export const ADDED_NAMES: readonly string[] = ['LC_ALL', 'NODE_V8_COVERAGE', 'OLDPWD', 'PWD', 'SHLVL', '_'];
+export const ADDED_NAMES: readonly string[] = ['LC_ALL', 'NODE_V8_COVERAGE', 'OLDPWD', 'PATH', 'PWD', 'SHLVL', '_'];
 
 /**
  * Parts an environment: what means nothing to the tools goes through their environment, which others cannot read; the

@@ -1,22 +1,20 @@
 import { ERRNO, errnoName } from '../../lib/errno.ts';
 import { type ExecFailed, execFailed, type LaunchError, type SetupFailed, setupFailed } from '../../lib/errors.ts';
-import { diagnose } from '../../lib/host/diagnose.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
 import { errnoIn, isTooLong, lastLine, speakerIn, stepIn } from './parse.ts';
+import type { NoPipes } from './pipes.ts';
 import type { StageEnd } from './run.ts';
 
 type Facts = Pick<SetupFailed, 'step' | 'syscall' | 'call' | 'errno' | 'path'>;
 
-const failed = (plan: SpawnPlan, facts: Facts): SetupFailed => {
-  const namespaces = facts.step === 'id-map' ? (['user'] as const) : plan.namespaces;
-  const { step, errno, path } = facts;
-  return setupFailed({
+/** The verb that reports it finds out why. */
+const failed = (plan: SpawnPlan, facts: Facts): SetupFailed =>
+  setupFailed({
     backend: 'shell',
     ...facts,
-    namespaces,
-    diagnosis: diagnose({ step, errno, namespaces, requested: plan.namespaces, path }),
+    namespaces: facts.step === 'id-map' ? ['user'] : plan.namespaces,
+    diagnosis: null,
   });
-};
 
 const pathOf = (step: SetupFailed['step'], plan: SpawnPlan): string | null => {
   if (step === 'mount-proc') return plan.mountProc;
@@ -69,6 +67,10 @@ export const notStarted = (plan: SpawnPlan, file: string, errno: number): Launch
     path: file,
   });
 };
+
+/** The error of pipes that could not be made. */
+export const pipesFailed = (plan: SpawnPlan, { errno, path }: NoPipes): SetupFailed =>
+  failed(plan, { step: 'stdio', syscall: 'mkfifo(1)', call: 'mkfifo', errno: errnoName(errno), path });
 
 /** The error of a map file that could not be written. */
 export const mapFailed = (plan: SpawnPlan, path: string, text: string, error: NodeJS.ErrnoException): SetupFailed =>

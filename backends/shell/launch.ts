@@ -1,18 +1,19 @@
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Launched } from '../../lib/backend.ts';
 import { ERRNO } from '../../lib/errno.ts';
-import { type ExitLost, exitLost, type LaunchError, type SignalFailed, signalFailed } from '../../lib/errors.ts';
-import type { ExitStatus } from '../../lib/exit.ts';
+import { type LaunchError, type SignalFailed, signalFailed } from '../../lib/errors.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
-import { signalNumber } from '../../lib/signal.ts';
 import type { CommandLine } from './command-line.ts';
 import { converse } from './conversation.ts';
-import { notStarted, stagesFailed } from './failure.ts';
-import { OutputPipe } from './output-pipe.ts';
-import { signalInFarewell } from './parse.ts';
+import { waitForExit } from './exit-status.ts';
+import { notStarted, pipesFailed, stagesFailed } from './failure.ts';
+import { makePipes, type Pipe, readRest } from './pipes.ts';
 import { childOf, parentOf } from './proc.ts';
 import { type StageProcess, startStages } from './run.ts';
 import { type Murmur, murmurOn, type Talk, talkOn } from './talk.ts';
+import type { Tools } from './tools.ts';
 
 /** The stages of one spawn while they run, and the command that the last one becomes. */
 interface Stages {
@@ -21,8 +22,9 @@ interface Stages {
   readonly process: StageProcess;
   readonly talk: Talk;
   readonly murmur: Murmur;
-  /** The caller's ends of the pipes. */
-  readonly stdio: Launched['stdio'];
+  /** The command's pipes by its fds. */
+  readonly pipes: ReadonlyMap<number, Pipe>;
+  stdio: Launched['stdio'];
   /** The pid of the command, or of what is about to become it; null while unshare has not forked yet. */
   command: number | null;
   isRunning: boolean;
@@ -44,6 +46,17 @@ const moment = (stages: Stages): Promise<void> =>
     if (!stages.refs) stages.timer.unref();
   });
 
+/** Our ends of the pipes as streams; made when the caller comes, so that none has ended before. */
+const openStreams = ({ plan, pipes }: Stages): Launched['stdio'] =>
+  plan.stdio.map((_, fd) => {
+    const ours = pipes.get(fd)?.ours;
+    return ours === undefined ? null : new Socket({ fd: ours, readable: fd !== 0, writable: fd === 0 });
+  });
+
+const closeOurs = (pipes: Stages['pipes']): void => {
+  for (const { ours } of pipes.values()) closeSync(ours);
+};
+
 const drain = async ({ process, murmur, talk }: Stages): Promise<void> => {
   await Promise.all([process.ended, murmur.over]);
   // Every stage holds the socket until it has ended, also one that unshare has left behind.
@@ -51,7 +64,7 @@ const drain = async ({ process, murmur, talk }: Stages): Promise<void> => {
 };
 
 const setUp = async (stages: Stages): Promise<Result<number, LaunchError>> => {
-  const { plan, line, talk, murmur, process } = stages;
+  const { plan, line, talk, murmur, process, pipes } = stages;
   const heard = await converse(plan, talk, {
     locate: () => locate(stages),
     moment: () => moment(stages),
@@ -59,35 +72,17 @@ const setUp = async (stages: Stages): Promise<Result<number, LaunchError>> => {
   });
   if (heard.type === 'running') {
     stages.isRunning = true;
+    stages.stdio = openStreams(stages);
     talk.close();
     return ok(heard.pid);
   }
   talk.hangUp();
   await drain(stages);
-  for (const pipe of process.pipes) pipe?.destroy();
-  return err(
-    heard.type === 'failed' ? heard.error(murmur.text()) : stagesFailed(plan, murmur.text(), await process.ended),
-  );
-};
-
-const exitStatus = async (stages: Stages, pid: number): Promise<Result<ExitStatus, ExitLost>> => {
-  const { process, line, murmur } = stages;
-  const { code, signal } = await process.ended;
-  // Node.js tells neither the usage nor whether there was a core dump.
-  const killed = (name: NodeJS.Signals): ExitStatus => ({
-    type: 'killed',
-    signal: name,
-    coreDumped: false,
-    usage: null,
-  });
-  if (signal !== null) return ok(killed(signal));
-  if (line.forks && code === 1) {
-    await murmur.over;
-    const farewell = signalInFarewell(murmur.text());
-    if (farewell === 'lost') return err(exitLost(pid));
-    if (farewell !== null) return ok(killed(farewell));
-  }
-  return ok({ type: 'exited', code: code ?? 0, usage: null });
+  // A shell that has the command's stderr already says there what it cannot exec.
+  const stderr = pipes.get(2);
+  const text = `${murmur.text()}${stderr === undefined ? '' : readRest(stderr.ours)}`;
+  closeOurs(pipes);
+  return err(heard.type === 'failed' ? heard.error(text) : stagesFailed(plan, text, await process.ended));
 };
 
 const sendTo = (pid: number, signal: number): Result<void, SignalFailed> => {
@@ -99,7 +94,7 @@ const sendTo = (pid: number, signal: number): Result<void, SignalFailed> => {
   }
 };
 
-const SIGKILL = signalNumber('SIGKILL');
+const SIGKILL = 9;
 
 const kill = (stages: Stages, signal: number): Result<void, SignalFailed> => {
   const { line, process, talk } = stages;
@@ -114,23 +109,21 @@ const kill = (stages: Stages, signal: number): Result<void, SignalFailed> => {
   return sendTo(target, signal);
 };
 
-/** The caller's ends: the command's stderr has waited elsewhere than at fd 2. */
-const callersPipes = (plan: SpawnPlan, line: CommandLine, pipes: StageProcess['pipes']): Launched['stdio'] =>
-  plan.stdio.map((entry, fd) => {
-    const socket = pipes[fd === 2 ? line.stderr : fd];
-    if (entry.type !== 'pipe' || socket == null) return null;
-    return fd === 0 ? socket : new OutputPipe(socket);
-  });
-
-const follow = (plan: SpawnPlan, line: CommandLine, process: StageProcess, talk: Talk, murmur: Murmur): Launched => {
-  const stdio = callersPipes(plan, line, process.pipes);
+const follow = (
+  plan: SpawnPlan,
+  line: CommandLine,
+  process: StageProcess,
+  pipes: ReadonlyMap<number, Pipe>,
+): Launched => {
+  const [talk, murmur] = [talkOn(process.control), murmurOn(process.murmur)];
   const stages: Stages = {
-    stdio,
     plan,
     line,
     process,
     talk,
     murmur,
+    pipes,
+    stdio: plan.stdio.map(() => null),
     command: null,
     isRunning: false,
     isOver: false,
@@ -143,12 +136,14 @@ const follow = (plan: SpawnPlan, line: CommandLine, process: StageProcess, talk:
   const started = setUp(stages);
   const exit = started.then((result) =>
     // Without a start there is no end to wait for.
-    result.isOk() ? exitStatus(stages, result.value) : new Promise<never>(() => undefined),
+    result.isOk() ? waitForExit(line, process, murmur, result.value) : new Promise<never>(() => undefined),
   );
   return {
     started: new ResultAsync(started),
     exit: new ResultAsync(exit),
-    stdio,
+    get stdio() {
+      return stages.stdio;
+    },
     kill: (signal) => kill(stages, signal),
     setRef: (ref) => {
       stages.refs = ref;
@@ -169,16 +164,22 @@ const nothingLaunched = (plan: SpawnPlan, error: Promise<LaunchError>): Launched
 });
 
 /** Starts the stages of a command line and talks them through. */
-export const launch = (plan: SpawnPlan, line: CommandLine): Launched => {
-  const started = startStages(line);
-  const file = line.stages[0]?.[0] ?? '';
-  if (started.isErr())
-    return nothingLaunched(
-      plan,
-      started.error.then((errno) => notStarted(plan, file, errno)),
-    );
-  const { pipes } = started.value;
-  const [murmur, socket] = [pipes[2], pipes[line.control]];
-  if (murmur == null || socket == null) throw new Error(`Node.js gave no pipe for fd 2 or fd ${line.control}`);
-  return follow(plan, line, started.value, talkOn(socket), murmurOn(murmur));
-};
+export const launch = (plan: SpawnPlan, line: CommandLine, { mkfifo }: Tools): Result<Launched, LaunchError> =>
+  makePipes(
+    mkfifo,
+    plan.stdio.flatMap((entry, fd) => (entry.type === 'pipe' ? [fd] : [])),
+  )
+    .mapErr((reason) => pipesFailed(plan, reason))
+    .map((pipes) => {
+      // The command's stderr waits elsewhere until the tools need theirs no more.
+      const ends = new Map([...pipes].map(([fd, { childs }]) => [fd === 2 ? line.stderr : fd, childs]));
+      const started = startStages(line, ends);
+      for (const fd of ends.values()) closeSync(fd);
+      if (started.isOk()) return follow(plan, line, started.value, pipes);
+      closeOurs(pipes);
+      const file = line.stages[0]?.[0] ?? '';
+      return nothingLaunched(
+        plan,
+        started.error.then((errno) => notStarted(plan, file, errno)),
+      );
+    });

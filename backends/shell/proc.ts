@@ -9,6 +9,15 @@ const read = (path: string): string | null => {
   }
 };
 
+const list = (path: string): readonly string[] => {
+  try {
+    return readdirSync(path);
+  } catch {
+    // No /proc, or no fd left to read it: what comes next will say so.
+    return [];
+  }
+};
+
 /** Fields of /proc/PID/stat from the third on; the second may hold blanks and parentheses. See proc_pid_stat(5). */
 const statFields = (pid: number): readonly string[] | null => {
   const text = read(`/proc/${pid}/stat`);
@@ -26,7 +35,7 @@ export const childOf = (pid: number): number | null => {
   const children = read(`/proc/${pid}/task/${pid}/children`);
   if (children !== null) return Number.parseInt(children, 10) || null;
   // A kernel without CONFIG_PROC_CHILDREN.
-  const found = readdirSync('/proc').find((name) => /^\d+$/.test(name) && parentOf(Number(name)) === pid);
+  const found = list('/proc').find((name) => /^\d+$/.test(name) && parentOf(Number(name)) === pid);
   return found === undefined ? null : Number(found);
 };
 

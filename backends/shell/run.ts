@@ -1,7 +1,9 @@
-import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { err, ok, type Result } from 'neverthrow';
+import { match } from 'ts-pattern';
+import type { StdioPlan } from '../../lib/plan.ts';
 import type { CommandLine } from './command-line.ts';
 
 /** How the first stage ended, which is our child. */
@@ -10,10 +12,13 @@ export interface StageEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** The first stage, running, and our ends of its pipes by its fds. */
+/** The first stage, running. */
 export interface StageProcess {
   readonly pid: number;
-  readonly pipes: readonly (Duplex | null)[];
+  /** What the tools say on their stderr. */
+  readonly murmur: Duplex;
+  /** The socket on which the stages talk. */
+  readonly control: Duplex;
   readonly ended: Promise<StageEnd>;
   readonly setRef: (ref: boolean) => void;
 }
@@ -29,52 +34,54 @@ export const ask = (path: string, args: readonly string[]): string => {
   return `${stdout ?? ''}${stderr ?? ''}`;
 };
 
-/** Our ends of the pipes, taken away from Node.js, which throws away what nobody has read when the child ends. */
-const takePipes = (child: ChildProcess, count: number): (Duplex | null)[] => {
-  const all = child.stdio as unknown as (Duplex | null)[] | undefined;
-  const pipes = Array.from({ length: count }, (_, fd) => all?.[fd] ?? null);
-  all?.fill(null);
-  return pipes;
+/** Runs a tool to its end. Throws what Node.js says when it cannot be started. */
+export const runTool = (path: string, args: readonly string[]): void => {
+  const { error } = spawnSync(path, args, { env: { LC_ALL: 'C' }, stdio: 'ignore' });
+  if (error !== undefined) throw error;
 };
 
 const errnoOf = (error: unknown): number => Math.abs((error as NodeJS.ErrnoException).errno ?? 0);
 
-const follow = (child: ChildProcess, pid: number, count: number): StageProcess => {
+const follow = (child: ChildProcess, pid: number, murmur: Duplex, control: Duplex): StageProcess => {
   const ended = new Promise<StageEnd>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-  return {
-    pid,
-    pipes: takePipes(child, count),
-    ended,
-    setRef: (ref) => (ref ? child.ref() : child.unref()),
-  };
-};
-
-const destroyAll = (pipes: readonly (Duplex | null)[]): void => {
-  for (const pipe of pipes) pipe?.destroy();
+  return { pid, murmur, control, ended, setRef: (ref) => (ref ? child.ref() : child.unref()) };
 };
 
 /**
  * Starts the first stage of a command line.
  *
+ * @param ends - the child's ends of the command's pipes, by fd of the stages; they stay the caller's
  * @returns the process, or the errno for which there is none, which Node.js may tell later only
  */
-export const startStages = (line: CommandLine): Result<StageProcess, Promise<number>> => {
+export const startStages = (
+  line: CommandLine,
+  ends: ReadonlyMap<number, number>,
+): Result<StageProcess, Promise<number>> => {
   const [file = '', ...args] = line.stages.flat();
   let nothing: number | null = null;
+  // libuv would leave an ignored fd above 2 closed.
+  const openNothing = (): number => {
+    nothing ??= openSync('/dev/null', 'r+');
+    return nothing;
+  };
+  const fdOf = (entry: StdioPlan, fd: number): number | 'pipe' =>
+    match(entry)
+      .with({ type: 'fd' }, (same) => same.fd)
+      .with({ type: 'ignore' }, openNothing)
+      .with({ type: 'pipe' }, () => ends.get(fd) ?? ('pipe' as const))
+      .exhaustive();
   try {
-    // libuv would leave an ignored fd above 2 closed, and the one below it is the same file for all.
-    const open = (): number => {
-      nothing ??= openSync('/dev/null', 'r+');
-      return nothing;
-    };
-    const stdio = line.stdio.map((entry) =>
-      entry.type === 'pipe' ? 'pipe' : entry.type === 'fd' ? entry.fd : open(),
-    ) as StdioOptions;
+    const stdio = line.stdio.map(fdOf);
     const child = spawn(file, args, { env: line.env, stdio, detached: line.detached });
-    if (child.pid !== undefined) return ok(follow(child, child.pid, line.stdio.length));
-    destroyAll(takePipes(child, line.stdio.length));
+    const streams = child.stdio as readonly unknown[] | undefined;
+    const [murmur, control] = [streams?.[2], streams?.[line.control]] as [Duplex?, Duplex?];
+    if (child.pid !== undefined && murmur !== undefined && control !== undefined) {
+      return ok(follow(child, child.pid, murmur, control));
+    }
+    murmur?.destroy();
+    control?.destroy();
     return err(new Promise<number>((resolve) => child.once('error', (error) => resolve(errnoOf(error)))));
   } catch (error) {
     return err(Promise.resolve(errnoOf(error)));

@@ -18,6 +18,7 @@ export interface Tools {
   readonly setpriv: Tool | null;
   readonly setsid: string | null;
   readonly od: string;
+  readonly mkfifo: string;
   readonly hostname: string | null;
   readonly domainname: string | null;
   readonly busybox: string | null;
@@ -94,6 +95,8 @@ export const findTools = (): Result<Tools, string> => {
   if (version === null) return err(`"${unshare}" does not say its version, wanted the unshare(1) of util-linux`);
   const od = findProgram('od');
   if (od === null) return err('There is no od(1) in PATH, wanted that of coreutils or BusyBox');
+  const mkfifo = findProgram('mkfifo');
+  if (mkfifo === null) return err('There is no mkfifo(1) in PATH, wanted that of coreutils or BusyBox');
   const shells = findShells();
   if (shells.length === 0) return err(`There is no shell that is known, wanted one of ${SHELL_KINDS.join(', ')}`);
   return ok({
@@ -102,6 +105,7 @@ export const findTools = (): Result<Tools, string> => {
     setpriv: tool(findProgram('setpriv')),
     setsid: findProgram('setsid'),
     od,
+    mkfifo,
     hostname: findProgram('hostname'),
     domainname: findProgram('domainname') ?? findProgram('nisdomainname'),
     busybox: findProgram('busybox'),
