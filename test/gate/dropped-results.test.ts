@@ -45,6 +45,7 @@ t.test('droppedResults() finds each way to drop a Result', async (t) => {
     ['await later();', 'Ok'],
     ['await promised();', 'Ok'],
     ['promised();', 'Promise'],
+    ['promised().then(() => undefined);', 'Promise'],
     ['yes && result();', 'Ok'],
     ['yes ? result() : undefined;', 'Ok'],
     ['result().map(String);', 'Ok'],
@@ -65,6 +66,8 @@ t.test('droppedResults() passes what has been looked at', async (t) => {
     'return later();',
     'result().match(() => undefined, () => undefined);',
     'void promised();',
+    'promised().catch(() => undefined);',
+    'later().match(() => undefined, () => undefined);',
     'await later().match(() => undefined, () => undefined);',
   ];
   const found = foundIn(kept);

@@ -24,6 +24,13 @@ const isAssignment = (node: ts.Expression): boolean =>
   node.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
   node.operatorToken.kind <= ts.SyntaxKind.LastAssignment;
 
+/** A promise whose rejection is taken care of, or that a Result was turned into, may go its way. */
+const isSettled = (node: ts.Expression): boolean =>
+  ts.isCallExpression(node) &&
+  ts.isPropertyAccessExpression(node.expression) &&
+  (['catch', 'match'].includes(node.expression.name.text) ||
+    (node.expression.name.text === 'then' && node.arguments.length === 2));
+
 /** Every statement of a program that drops a Result or a promise, as `file:line:column what`. */
 export const droppedResults = (program: ts.Program, root: string): readonly string[] => {
   const checker = program.getTypeChecker();
@@ -31,8 +38,9 @@ export const droppedResults = (program: ts.Program, root: string): readonly stri
   const look = (file: ts.SourceFile, node: ts.Node): void => {
     if (ts.isExpressionStatement(node) && !ts.isVoidExpression(node.expression)) {
       // `await` of a ResultAsync is a Result, and as easily dropped. An assignment keeps its value.
-      const isKept = isAssignment(node.expression);
-      const what = isKept ? null : precious(checker.getTypeAtLocation(node.expression));
+      const type = precious(checker.getTypeAtLocation(node.expression));
+      const isKept = isAssignment(node.expression) || (type === 'Promise' && isSettled(node.expression));
+      const what = isKept ? null : type;
       const { line, character } = file.getLineAndCharacterOfPosition(node.getStart(file));
       const where = `${relative(root, file.fileName)}:${line + 1}:${character + 1}`;
       if (what !== null) found.push(`${where} ${what} dropped: ${node.getText(file).split('\n')[0]}`);
