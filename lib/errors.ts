@@ -60,7 +60,7 @@ export interface Diagnosis {
   readonly confidence: 'certain' | 'likely' | 'possible';
   /** The files that were read, and what stood there. */
   readonly evidence: readonly { readonly source: string; readonly value: string }[];
-  /** Commands to type; empty when there is no remedy. */
+  /** What to type, or to change in the spec, best first; empty when there is no remedy. */
   readonly remedy: readonly string[];
 }
 
