@@ -49,7 +49,6 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
   const before = new AbortController();
   let endedBy: SignalName | null = null;
   let child: Child | null = null;
-  let resuming = false;
   // What comes before it is known that the command runs: the command may well run already.
   const early = new Set<SignalName>();
   let patience: NodeJS.Timeout | undefined;
@@ -75,29 +74,25 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
 
   /** Stops with the command, so that the shell that waits for ns-run gets its terminal back, and continues with it. */
   const stopWithChild = (): void => {
-    if (child === null || resuming || processState(child.pid)?.stopped !== true || !underJobControl()) return;
+    if (child === null || processState(child.pid)?.stopped !== true || !underJobControl()) return;
     stopSelf(onTstp);
-    if (processState(child.pid)?.stopped === true) send(child, 'SIGCONT');
-    // What came before the stop is still in the queue and must not stop us again.
-    resuming = true;
-    setImmediate(() => {
-      resuming = false;
-      stopWithChild();
-    });
+    onContinue();
   };
-
-  const onStopping = (signal: Stopping): void => {
-    if (child === null) early.add(signal);
-    if (child === null || resuming || !underJobControl()) return;
-    const state = processState(child.pid);
-    if (state?.stopped === false && state.isDefault(signal)) send(child, state.init ? 'SIGSTOP' : signal);
-    stopWithChild();
-  };
-  const onTstp = (): void => onStopping('SIGTSTP');
 
   const onContinue = (): void => {
     if (child !== null && processState(child.pid)?.stopped === true) send(child, 'SIGCONT');
   };
+
+  const onStopping = (signal: Stopping): void => {
+    if (child === null) early.add(signal);
+    if (child === null || !underJobControl()) return;
+    // A pid 1 that reads in the background makes the kernel repeat SIGTTIN; the last ones are seen after all is over.
+    if (signal !== 'SIGTSTP' && inForeground()) return;
+    const state = processState(child.pid);
+    if (state?.init === true && state.isDefault(signal)) send(child, 'SIGSTOP');
+    stopWithChild();
+  };
+  const onTstp = (): void => onStopping('SIGTSTP');
 
   const listeners: readonly (readonly [NodeJS.Signals, () => void])[] = [
     ...ENDING.map((signal) => [signal, () => onEnding(signal)] as const),

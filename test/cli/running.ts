@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,12 @@ import { PRIVILEGED, unmet } from '../contract/caller.ts';
 export const NS_RUN: readonly string[] = [
   process.execPath,
   fileURLToPath(new URL('../../cli/ns-run.js', import.meta.url)),
+];
+
+/** A command that handles signals as it is told. */
+export const HANDLER: readonly string[] = [
+  process.execPath,
+  fileURLToPath(new URL('./fixtures/handler.js', import.meta.url)),
 ];
 
 /** What makes a pid namespace for whoever the caller is. */
@@ -43,6 +49,29 @@ export const stateOf = (pid: number): string | null => {
   } catch {
     return null;
   }
+};
+
+/** Whether a process has ended; a zombie has. */
+export const isGone = (pid: number): boolean => {
+  const state = stateOf(pid);
+  return state === null || state === 'Z' || state === 'X';
+};
+
+/** All processes below one, at this moment. */
+export const descendants = (pid: number): readonly number[] => {
+  const parents = readdirSync('/proc').flatMap((name) => {
+    try {
+      const stat = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/stat`, 'latin1') : '';
+      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      return Number.isNaN(parent) ? [] : [[Number(name), parent] as const];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
+  });
+  const below = (root: number): readonly number[] =>
+    parents.filter(([, parent]) => parent === root).flatMap(([child]) => [child, ...below(child)]);
+  return below(pid);
 };
 
 /** A running ns-run, and what it has written so far. */
