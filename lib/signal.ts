@@ -10,9 +10,6 @@ for (const [name, number] of Object.entries(NUMBERS)) {
   if (!NAMES.has(number)) NAMES.set(number, name as SignalName);
 }
 
-/** The highest signal number of Linux, SIGRTMAX. */
-export const LAST_SIGNAL = 64;
-
 /** The number of a signal on this architecture; undefined for a name that is none. */
 export const signalNumber = (name: string): number | undefined =>
   Object.hasOwn(NUMBERS, name) ? NUMBERS[name] : undefined;

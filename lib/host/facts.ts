@@ -8,7 +8,7 @@ import { type MountLine, parseMountinfo } from './mountinfo.ts';
 const CAPABILITIES = { CAP_SETGID: 6, CAP_SETUID: 7, CAP_SYS_ADMIN: 21, CAP_SETFCAP: 31 } as const;
 
 /** A capability that a set-up may lack. */
-export type Capability = keyof typeof CAPABILITIES;
+type Capability = keyof typeof CAPABILITIES;
 
 /** Sources by what they tell, so that predicates and evidence name the same file. */
 export const SOURCE = {
