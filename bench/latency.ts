@@ -11,6 +11,7 @@ import { startWorker } from './measure/worker-process.ts';
 import { drawGrid } from './report/grid.ts';
 import { lookOf } from './report/paint.ts';
 import { progressOn } from './report/progress.ts';
+import { loadWarning } from './warnings.ts';
 
 const MEMORY_MIB = { small: 0, large: 1024 } as const satisfies Record<Memory, number>;
 
@@ -92,7 +93,8 @@ const main = async (): Promise<number> => {
     process.stderr.write(`latency: ${opened.error.message}\n`);
     return 1;
   }
-  const { kernel, cpu, node, loadAverage, privileged } = readContext([]);
+  const context = readContext([]);
+  const { kernel, cpu, node, loadAverage, privileged } = context;
   const progress = progressOn(process.stderr);
   const samples = await measure(rounds, progress.update);
   progress.stop();
@@ -101,6 +103,7 @@ const main = async (): Promise<number> => {
   process.stdout.write(
     `Linux ${kernel}, ${cpu.model} × ${cpu.count}, node ${node}, load ${loadAverage[0]?.toFixed(2)}, ${rounds} rounds${four}\n\n${draw(bars)}\n`,
   );
+  for (const { message } of loadWarning(context)) process.stderr.write(`latency: warning: ${message}\n`);
   const missed = bars.filter(({ held }) => !held).length;
   process.stdout.write(`\n${bars.filter(({ atMost }) => atMost !== null).length - missed} held, ${missed} missed\n`);
   return missed === 0 ? 0 : 1;

@@ -27,7 +27,8 @@ export const QUANTITY_NAMES = {
   blockedNs: 'event loop blocked',
 } as const satisfies Record<Quantity, string>;
 
-const loadWarning = ({ loadAverage, cpu }: Context): readonly Warning[] => {
+/** Warns when others were running as the run began. */
+export const loadWarning = ({ loadAverage, cpu }: Context): readonly Warning[] => {
   const [load = 0] = loadAverage;
   return load <= BUSY * cpu.count
     ? []
