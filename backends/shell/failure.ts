@@ -1,8 +1,8 @@
 import { ERRNO, errnoName } from '../../lib/errno.ts';
 import { type ExecFailed, execFailed, type LaunchError, type SetupFailed, setupFailed } from '../../lib/errors.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
+import type { NoFifos } from './fifos.ts';
 import { errnoIn, isTooLong, lastLine, speakerIn, stepIn } from './parse.ts';
-import type { NoPipes } from './pipes.ts';
 import type { StageEnd } from './run.ts';
 
 type Facts = Pick<SetupFailed, 'step' | 'syscall' | 'call' | 'errno' | 'path'>;
@@ -28,13 +28,20 @@ const toolOf = (text: string): string => {
   return speaker === null || speaker.startsWith('ns-') ? 'sh(1)' : `${speaker.slice(speaker.lastIndexOf('/') + 1)}(1)`;
 };
 
+/** A message with the name of its tool as manual pages have it: `unshare(1): unshare failed: ...`. */
+const saying = (text: string): string => {
+  const line = lastLine(text);
+  const speaker = speakerIn(text);
+  return `${toolOf(text)}: ${speaker === null ? line || 'no word' : line.slice(speaker.length + 1).trim()}`;
+};
+
 /** The error of a step that a stage has named. */
 export const stepFailed = (plan: SpawnPlan, step: SetupFailed['step'], text: string): SetupFailed =>
   failed(plan, {
     step,
     syscall: step === 'cwd' ? 'cd(1)' : toolOf(text),
     // What od said of the directory is its errno; what was to be done is cd.
-    call: step === 'cwd' ? `cd ${plan.cwd}` : lastLine(text) || `The step ${step} failed without a word`,
+    call: step === 'cwd' ? `cd(1) ${plan.cwd}` : saying(text),
     errno: errnoIn(text),
     path: pathOf(step, plan),
   });
@@ -48,8 +55,8 @@ export const stagesFailed = (plan: SpawnPlan, text: string, end: StageEnd): Laun
   if (lastLine(text) !== '' && end.signal === null) return stepFailed(plan, stepIn(text), text);
   return failed(plan, {
     step: 'prepare',
-    syscall: 'execve',
-    call: `The process ${howItEnded(end)} while it was being set up`,
+    syscall: 'unshare(1)',
+    call: `unshare(1) or a stage after it ${howItEnded(end)}`,
     errno: null,
     path: null,
   });
@@ -69,15 +76,15 @@ export const notStarted = (plan: SpawnPlan, file: string, errno: number): Launch
 };
 
 /** The error of pipes that could not be made. */
-export const pipesFailed = (plan: SpawnPlan, { errno, path }: NoPipes): SetupFailed =>
-  failed(plan, { step: 'stdio', syscall: 'mkfifo(1)', call: 'mkfifo', errno: errnoName(errno), path });
+export const pipesFailed = (plan: SpawnPlan, { errno, path }: NoFifos): SetupFailed =>
+  failed(plan, { step: 'stdio', syscall: 'mkfifo(1)', call: `mkfifo(1) in ${path}`, errno: errnoName(errno), path });
 
 /** The error of a map file that could not be written. */
 export const mapFailed = (plan: SpawnPlan, path: string, text: string, error: NodeJS.ErrnoException): SetupFailed =>
   failed(plan, {
     step: 'id-map',
     syscall: error.syscall ?? 'write',
-    call: `write(${JSON.stringify(path)}, ${JSON.stringify(text)})`,
+    call: `${error.syscall ?? 'write'}(${JSON.stringify(path)}, ${JSON.stringify(text)})`,
     errno: errnoName(Math.abs(error.errno ?? 0)),
     path,
   });

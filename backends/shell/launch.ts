@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Launched } from '../../lib/backend.ts';
 import { ERRNO } from '../../lib/errno.ts';
@@ -9,7 +8,7 @@ import type { CommandLine } from './command-line.ts';
 import { converse } from './conversation.ts';
 import { waitForExit } from './exit-status.ts';
 import { notStarted, pipesFailed, stagesFailed } from './failure.ts';
-import { makePipes, type Pipe, readRest } from './pipes.ts';
+import { makePipes, type Pipes } from './pipes.ts';
 import { childOf, parentOf } from './proc.ts';
 import { type StageProcess, startStages } from './run.ts';
 import { type Murmur, murmurOn, type Talk, talkOn } from './talk.ts';
@@ -22,8 +21,7 @@ interface Stages {
   readonly process: StageProcess;
   readonly talk: Talk;
   readonly murmur: Murmur;
-  /** The command's pipes by its fds. */
-  readonly pipes: ReadonlyMap<number, Pipe>;
+  readonly pipes: Pipes;
   stdio: Launched['stdio'];
   /** The pid of the command, or of what is about to become it; null while unshare has not forked yet. */
   command: number | null;
@@ -46,17 +44,6 @@ const moment = (stages: Stages): Promise<void> =>
     if (!stages.refs) stages.timer.unref();
   });
 
-/** Our ends of the pipes as streams; made when the caller comes, so that none has ended before. */
-const openStreams = ({ plan, pipes }: Stages): Launched['stdio'] =>
-  plan.stdio.map((_, fd) => {
-    const ours = pipes.get(fd)?.ours;
-    return ours === undefined ? null : new Socket({ fd: ours, readable: fd !== 0, writable: fd === 0 });
-  });
-
-const closeOurs = (pipes: Stages['pipes']): void => {
-  for (const { ours } of pipes.values()) closeSync(ours);
-};
-
 const drain = async ({ process, murmur, talk }: Stages): Promise<void> => {
   await Promise.all([process.ended, murmur.over]);
   // Every stage holds the socket until it has ended, also one that unshare has left behind.
@@ -72,16 +59,14 @@ const setUp = async (stages: Stages): Promise<Result<number, LaunchError>> => {
   });
   if (heard.type === 'running') {
     stages.isRunning = true;
-    stages.stdio = openStreams(stages);
+    stages.stdio = pipes.open();
     talk.close();
     return ok(heard.pid);
   }
   talk.hangUp();
   await drain(stages);
   // A shell that has the command's stderr already says there what it cannot exec.
-  const stderr = pipes.get(2);
-  const text = `${murmur.text()}${stderr === undefined ? '' : readRest(stderr.ours)}`;
-  closeOurs(pipes);
+  const text = `${murmur.text()}${pipes.close()}`;
   return err(heard.type === 'failed' ? heard.error(text) : stagesFailed(plan, text, await process.ended));
 };
 
@@ -109,12 +94,7 @@ const kill = (stages: Stages, signal: number): Result<void, SignalFailed> => {
   return sendTo(target, signal);
 };
 
-const follow = (
-  plan: SpawnPlan,
-  line: CommandLine,
-  process: StageProcess,
-  pipes: ReadonlyMap<number, Pipe>,
-): Launched => {
+const follow = (plan: SpawnPlan, line: CommandLine, process: StageProcess, pipes: Pipes): Launched => {
   const [talk, murmur] = [talkOn(process.control), murmurOn(process.murmur)];
   const stages: Stages = {
     plan,
@@ -165,18 +145,19 @@ const nothingLaunched = (plan: SpawnPlan, error: Promise<LaunchError>): Launched
 
 /** Starts the stages of a command line and talks them through. */
 export const launch = (plan: SpawnPlan, line: CommandLine, { mkfifo }: Tools): Result<Launched, LaunchError> =>
-  makePipes(
-    mkfifo,
-    plan.stdio.flatMap((entry, fd) => (entry.type === 'pipe' ? [fd] : [])),
-  )
+  makePipes(plan, mkfifo)
     .mapErr((reason) => pipesFailed(plan, reason))
     .map((pipes) => {
       // The command's stderr waits elsewhere until the tools need theirs no more.
-      const ends = new Map([...pipes].map(([fd, { childs }]) => [fd === 2 ? line.stderr : fd, childs]));
+      const placeOf = (fd: number): number => (fd === 2 ? line.stderr : fd);
+      const ends = new Map([...pipes.childEnds].map(([fd, end]) => [placeOf(fd), end]));
       const started = startStages(line, ends);
-      for (const fd of ends.values()) closeSync(fd);
-      if (started.isOk()) return follow(plan, line, started.value, pipes);
-      closeOurs(pipes);
+      for (const end of ends.values()) closeSync(end);
+      if (started.isOk()) {
+        pipes.connect((fd) => started.value.socketAt(placeOf(fd)));
+        return follow(plan, line, started.value, pipes);
+      }
+      pipes.close();
       const file = line.stages[0]?.[0] ?? '';
       return nothingLaunched(
         plan,

@@ -1,99 +1,70 @@
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { err, ok, type Result } from 'neverthrow';
-import { runTool } from './run.ts';
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { isMainThread } from 'node:worker_threads';
+import { ok, type Result } from 'neverthrow';
+import type { Launched } from '../../lib/backend.ts';
+import type { SpawnPlan } from '../../lib/plan.ts';
+import { makeFifos, type NoFifos, readRest } from './fifos.ts';
+import { OutputPipe } from './output-pipe.ts';
 
-/** The two ends of a pipe. */
-export interface Pipe {
-  readonly childs: number;
-  readonly ours: number;
+/** The pipes between a command and its caller, from before the first stage on. */
+export interface Pipes {
+  /** The child's ends by the command's fds; an fd without one is Node's to connect. */
+  readonly childEnds: ReadonlyMap<number, number>;
+  /** Takes the sockets, by the command's fds, that Node has made for what has no end here. */
+  readonly connect: (socketOf: (fd: number) => Duplex | null) => void;
+  /** Our ends as streams, to be called when the caller comes. */
+  readonly open: () => Launched['stdio'];
+  /** What the command's stderr holds of what a stage has said there; the pipes are closed by it. */
+  readonly close: () => string;
 }
 
-/** Why there are no pipes. */
-export interface NoPipes {
-  /** A positive errno. */
-  readonly errno: number;
-  readonly path: string;
-}
+const wanted = (plan: SpawnPlan): readonly number[] =>
+  plan.stdio.flatMap((entry, fd) => (entry.type === 'pipe' ? [fd] : []));
 
-const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK } = constants;
+/** Node.js gives its children socket pairs, which cannot be opened by name: /dev/stdout would be lost to them. */
+const fifoPipes = (plan: SpawnPlan, mkfifo: string): Result<Pipes, NoFifos> =>
+  makeFifos(mkfifo, wanted(plan)).map((fifos) => ({
+    childEnds: new Map([...fifos].map(([fd, { childs }]) => [fd, childs])),
+    connect: () => undefined,
+    open: () =>
+      plan.stdio.map((_, fd) => {
+        const ours = fifos.get(fd)?.ours;
+        return ours === undefined ? null : new Socket({ fd: ours, readable: fd !== 0, writable: fd === 0 });
+      }),
+    close: () => {
+      const stderr = fifos.get(2);
+      const rest = stderr === undefined ? '' : readRest(stderr.ours);
+      for (const { ours } of fifos.values()) closeSync(ours);
+      return rest;
+    },
+  }));
 
-/** Opens both ends of a FIFO; the child's blocks, as a command expects, ours does not. */
-const openEnds = (path: string, childReads: boolean): Pipe => {
-  // Opened for both, a FIFO never makes the next one wait for its other end.
-  const both = openSync(path, O_RDWR | O_NONBLOCK);
-  try {
-    const childs = openSync(path, childReads ? O_RDONLY : O_WRONLY);
-    try {
-      return { childs, ours: openSync(path, (childReads ? O_WRONLY : O_RDONLY) | O_NONBLOCK) };
-    } catch (error) {
-      closeSync(childs);
-      throw error;
-    }
-  } finally {
-    closeSync(both);
-  }
-};
-
-const errnoOf = (error: unknown): number => Math.abs((error as NodeJS.ErrnoException).errno ?? 0);
-
-/** Where files may be made for a moment: memory, if there is no place on a disk. */
-const DIRECTORIES = (): readonly string[] => [...new Set([tmpdir(), '/tmp', '/dev/shm'])];
-
-const makeDirectory = (): Result<string, NoPipes> => {
-  let reason: NoPipes = { errno: 0, path: '' };
-  for (const directory of DIRECTORIES()) {
-    try {
-      return ok(mkdtempSync(join(directory, 'ns-pipes-')));
-    } catch (error) {
-      reason = { errno: errnoOf(error), path: directory };
-    }
-  }
-  return err(reason);
+const socketPipes = (plan: SpawnPlan): Pipes => {
+  const streams = plan.stdio.map((): Duplex | null => null);
+  return {
+    childEnds: new Map(),
+    connect: (socketOf) => {
+      for (const fd of wanted(plan)) {
+        const socket = socketOf(fd);
+        streams[fd] = fd === 0 || socket === null ? socket : new OutputPipe(socket);
+      }
+    },
+    open: () => streams,
+    close: () => {
+      const rest = `${wanted(plan).includes(2) ? (streams[2]?.read() ?? '') : ''}`;
+      for (const stream of streams) stream?.destroy();
+      return rest;
+    },
+  };
 };
 
 /**
- * Makes pipes, for each fd of a child that is to have one.
+ * Makes the pipes that a plan asks for.
  *
- * @remarks Node.js gives its children socket pairs, which cannot be opened by name: `/dev/stdout` would be lost to them.
- * Nor can it make a pipe. So these are FIFOs, whose names are gone when this returns.
- * @param mkfifo - the path of mkfifo(1)
- * @param fds - of the child; 0 is read by it, all others are written
+ * @remarks A worker thread closes, when it ends, every fd number that it once got by open(2), whatever has become of it
+ * since: there, Node's own socket pairs have to do.
  */
-export const makePipes = (mkfifo: string, fds: readonly number[]): Result<ReadonlyMap<number, Pipe>, NoPipes> => {
-  const pipes = new Map<number, Pipe>();
-  if (fds.length === 0) return ok(pipes);
-  return makeDirectory().andThen((directory) => {
-    const pathOf = (fd: number): string => join(directory, `${fd}`);
-    try {
-      runTool(mkfifo, ['-m', '600', ...fds.map(pathOf)]);
-      for (const fd of fds) pipes.set(fd, openEnds(pathOf(fd), fd === 0));
-      return ok(pipes);
-    } catch (error) {
-      closePipes(pipes);
-      return err({ errno: errnoOf(error), path: directory });
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
-  });
-};
-
-/** Closes both ends of pipes that are not used. */
-export const closePipes = (pipes: ReadonlyMap<number, Pipe>): void => {
-  for (const { childs, ours } of pipes.values()) {
-    closeSync(childs);
-    closeSync(ours);
-  }
-};
-
-/** What is in a pipe at this moment, the first few lines of it; the child's end is closed. */
-export const readRest = (ours: number): string => {
-  const bytes = Buffer.alloc(4096);
-  try {
-    return bytes.toString('utf8', 0, readSync(ours, bytes));
-  } catch {
-    // Somebody else holds the other end, and has said nothing.
-    return '';
-  }
-};
+export const makePipes = (plan: SpawnPlan, mkfifo: string): Result<Pipes, NoFifos> =>
+  isMainThread ? fifoPipes(plan, mkfifo) : ok(socketPipes(plan));

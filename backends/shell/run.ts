@@ -19,6 +19,8 @@ export interface StageProcess {
   readonly murmur: Duplex;
   /** The socket on which the stages talk. */
   readonly control: Duplex;
+  /** Our end of the socket pair at an fd of the stages. */
+  readonly socketAt: (fd: number) => Duplex | null;
   readonly ended: Promise<StageEnd>;
   readonly setRef: (ref: boolean) => void;
 }
@@ -42,11 +44,28 @@ export const runTool = (path: string, args: readonly string[]): void => {
 
 const errnoOf = (error: unknown): number => Math.abs((error as NodeJS.ErrnoException).errno ?? 0);
 
-const follow = (child: ChildProcess, pid: number, murmur: Duplex, control: Duplex): StageProcess => {
+/** Our ends of what Node.js connected, taken from it: it throws away what nobody has read when the child ends. */
+const takeSockets = (child: ChildProcess): readonly (Duplex | null)[] => {
+  // Without fds enough Node.js makes none, whatever its types say.
+  const streams = child.stdio as unknown as (Duplex | null)[] | undefined;
+  const taken = [...(streams ?? [])];
+  streams?.fill(null);
+  return taken;
+};
+
+const follow = (
+  child: ChildProcess,
+  pid: number,
+  sockets: readonly (Duplex | null)[],
+  line: CommandLine,
+): StageProcess => {
+  const socketAt = (fd: number): Duplex | null => sockets[fd] ?? null;
+  const [murmur, control] = [socketAt(2), socketAt(line.control)];
+  if (murmur === null || control === null) throw new Error(`Node.js gave no pipe for fd 2 or fd ${line.control}`);
   const ended = new Promise<StageEnd>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-  return { pid, murmur, control, ended, setRef: (ref) => (ref ? child.ref() : child.unref()) };
+  return { pid, murmur, control, socketAt, ended, setRef: (ref) => (ref ? child.ref() : child.unref()) };
 };
 
 /**
@@ -75,13 +94,9 @@ export const startStages = (
   try {
     const stdio = line.stdio.map(fdOf);
     const child = spawn(file, args, { env: line.env, stdio, detached: line.detached });
-    const streams = child.stdio as readonly unknown[] | undefined;
-    const [murmur, control] = [streams?.[2], streams?.[line.control]] as [Duplex?, Duplex?];
-    if (child.pid !== undefined && murmur !== undefined && control !== undefined) {
-      return ok(follow(child, child.pid, murmur, control));
-    }
-    murmur?.destroy();
-    control?.destroy();
+    const sockets = takeSockets(child);
+    if (child.pid !== undefined) return ok(follow(child, child.pid, sockets, line));
+    for (const socket of sockets) socket?.destroy();
     return err(new Promise<number>((resolve) => child.once('error', (error) => resolve(errnoOf(error)))));
   } catch (error) {
     return err(Promise.resolve(errnoOf(error)));
