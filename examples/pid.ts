@@ -10,4 +10,5 @@ if (started.isErr()) throw new Error(started.error.message);
 const child = started.value;
 console.log(`outside: it is process ${child.pid}`);
 if (child.stdout !== null) process.stdout.write(await text(child.stdout));
-await child.exit;
+const ended = await child.exit;
+if (ended.isErr()) throw new Error(ended.error.message);

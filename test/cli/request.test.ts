@@ -281,7 +281,8 @@ t.test('readRequest() never throws', async (t) => {
         ),
       ),
       (argv) => {
-        readRequest(argv, HOST);
+        const read = readRequest(argv, HOST);
+        return read.isOk() || read.isErr();
       },
     ),
     { numRuns: 500 },

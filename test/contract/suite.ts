@@ -44,7 +44,7 @@ t.ok(available.isOk(), available.isOk() ? `${variant} is available` : available.
 
 if (available.isOk()) {
   // What the backend opens once and keeps is no leak.
-  await run('true', [], { backend, namespaces: PRIVILEGED ? ['uts'] : [] });
+  (await run('true', [], { backend, namespaces: PRIVILEGED ? ['uts'] : [] }))._unsafeUnwrap();
   t.comment(
     `${variant}, uid ${UID}, ${PRIVILEGED ? 'privileged' : 'not privileged'}: ${available.value.backend.available().unwrapOr('')}`,
   );

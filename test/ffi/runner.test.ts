@@ -42,11 +42,11 @@ t.test('the runner keeps results, follows jumps and reads arguments from memory'
 });
 
 t.test('the runner costs one FFI call for a program of any length', async (t) => {
-  runCalls((program) => program.op('close', [num(-1)], next));
+  runCalls((program) => program.op('close', [num(-1)], next))._unsafeUnwrap();
   const before = ffiCalls.count;
   runCalls((program) => {
     for (let index = 0; index < 400; index += 1) program.op('close', [num(-1)], next);
-  });
+  })._unsafeUnwrap();
   t.equal(ffiCalls.count - before, 1);
 });
 

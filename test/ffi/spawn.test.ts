@@ -72,7 +72,7 @@ t.test('spawn() costs one FFI call, whatever it is asked for', async (t) => {
     { namespaces: ['user', 'pid', 'mnt', 'uts', 'net'], mapRootUser: true, mountProc: true, hostname: 'one' },
   ];
   for (const spec of specs) {
-    await run('true', [], { backend });
+    (await run('true', [], { backend }))._unsafeUnwrap();
     // The first of its kind may map memory for its program.
     for (const expected of [null, 1]) {
       const before = ffiCalls.count;
@@ -80,7 +80,7 @@ t.test('spawn() costs one FFI call, whatever it is asked for', async (t) => {
       const calls = ffiCalls.count - before;
       const child = (await spawned)._unsafeUnwrap();
       for (const stream of child.stdio) stream?.destroy();
-      await child.exit;
+      (await child.exit)._unsafeUnwrap();
       if (expected !== null) t.equal(calls, expected);
     }
   }
