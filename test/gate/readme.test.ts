@@ -15,6 +15,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import ts from 'typescript';
 import * as door from '../../lib/index.ts';
+import { plainEnv } from '../plain-env.ts';
 
 const canNest = spawnSync('unshare', ['-Ur', 'true'], { stdio: 'ignore' }).status === 0;
 const skip = canNest ? false : 'no user namespace can be made here with unshare(1)';
@@ -88,7 +89,10 @@ for (const [index, { from, code, prints }] of EXAMPLES.entries()) {
     const file = join(root, `example-${index}.mts`);
     writeFileSync(file, code);
     t.same(compile(file), [], 'types');
-    const { stdout } = await promisify(execFile)(process.execPath, [file.replace(/mts$/, 'mjs')], { cwd: root });
+    const { stdout } = await promisify(execFile)(process.execPath, [file.replace(/mts$/, 'mjs')], {
+      cwd: root,
+      env: plainEnv(),
+    });
     if (prints === '') t.not(stdout, '', 'it prints something');
     else t.equal(stdout.trim(), prints);
   });

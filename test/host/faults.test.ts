@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import type { SpawnSpec } from '../../lib/index.ts';
 import { watchLeaks } from '../leaks.ts';
+import { plainEnv } from '../plain-env.ts';
 
 const ATTEMPT = fileURLToPath(new URL('fixtures/attempt.js', import.meta.url));
 const NODE = process.execPath;
@@ -246,7 +247,7 @@ const attempt = async ({ script, spec }: Fault): Promise<unknown> => {
   chmodSync(scratch, 0o755);
   try {
     const { stdout } = await promisify(execFile)('sh', ['-c', script, 'sh', NODE, ATTEMPT, JSON.stringify(spec)], {
-      env: { ...process.env, NODE, ROOM: process.cwd(), SCRATCH: join(scratch, 'root') },
+      env: { ...plainEnv(), NODE, ROOM: process.cwd(), SCRATCH: join(scratch, 'root') },
     });
     return JSON.parse(stdout);
   } finally {
