@@ -5,7 +5,7 @@ export type Arch = 'x64' | 'arm64';
  * System call numbers: [x86-64 (asm/unistd_64.h), arm64 (asm-generic/unistd.h)]. Only calls that both have are here;
  * what arm64 left out (open, pipe, dup2, fork, poll...) has a younger form that both know.
  */
-export const SYSCALLS = {
+const SYSCALLS = {
   write: [1, 64],
   read: [0, 63],
   close: [3, 57],

@@ -39,7 +39,7 @@ export type Vehicle =
   | { readonly type: 'file'; readonly path: string };
 
 /** The carrier's file, as it lies in the launch's memory. */
-export interface CarrierImage {
+interface CarrierImage {
   readonly address: number;
   readonly size: number;
 }

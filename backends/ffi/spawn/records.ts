@@ -13,7 +13,7 @@ export const RECORD_KIND = {
 } as const;
 
 /** One record from the status pipe. */
-export interface StatusRecord {
+interface StatusRecord {
   readonly kind: number;
   readonly op: number;
   readonly errno: number;

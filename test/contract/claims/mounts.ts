@@ -10,7 +10,7 @@ import { report } from '../program.ts';
 import { scratch, script } from '../scratch.ts';
 
 /** A mount namespace for a program that mounts things, so that those of the machine never change. */
-export const STAGE: readonly string[] = ['unshare', PRIVILEGED ? '-m' : '-Urm', '--propagation', 'private'];
+const STAGE: readonly string[] = ['unshare', PRIVILEGED ? '-m' : '-Urm', '--propagation', 'private'];
 
 /** What the mounting program found; see fixtures/propagation.ts. */
 interface Seen {
