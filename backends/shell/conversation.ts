@@ -10,8 +10,8 @@ import type { Talk } from './talk.ts';
 export type Heard =
   /** The last stage has become the command. */
   | { readonly type: 'running'; readonly pid: number }
-  /** Something failed; the error is made when all that the tools said is known. */
-  | { readonly type: 'failed'; readonly error: (text: string) => LaunchError }
+  /** Something failed; the error is made when all is known that the tools said, and the last shell on the command's stderr. */
+  | { readonly type: 'failed'; readonly error: (tools: string, shell: string) => LaunchError }
   /** The stages ended without having told why. */
   | { readonly type: 'silence' };
 
@@ -26,14 +26,14 @@ export interface Surroundings {
 
 const SILENCE: Heard = { type: 'silence' };
 
-const failed = (error: (text: string) => LaunchError): Heard => ({ type: 'failed', error });
+const failed = (error: (tools: string, shell: string) => LaunchError): Heard => ({ type: 'failed', error });
 
 const isStep = (text: string): text is SetupStep => (SETUP_STEPS as readonly string[]).includes(text);
 
 const complaint = (plan: SpawnPlan, line: string): Heard => {
   const [, what = '', code] = /^failed (\S+)(?: (\d+))?$/.exec(line) ?? [];
-  if (what === 'exec') return failed((text) => shellExecFailed(plan, Number(code), text));
-  return isStep(what) ? failed((text) => stepFailed(plan, what, text)) : SILENCE;
+  if (what === 'exec') return failed((_, shell) => shellExecFailed(plan, Number(code), shell));
+  return isStep(what) ? failed((tools) => stepFailed(plan, what, tools)) : SILENCE;
 };
 
 /** Settles when the arguments of the process are no longer those of the stage: only an exec changes them. */

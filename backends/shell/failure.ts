@@ -2,7 +2,7 @@ import { ERRNO, errnoName } from '../../lib/errno.ts';
 import { type ExecFailed, execFailed, type LaunchError, type SetupFailed, setupFailed } from '../../lib/errors.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
 import type { NoFifos } from './fifos.ts';
-import { errnoIn, isTooLong, lastLine, speakerIn, stepIn } from './parse.ts';
+import { errnoIn, errnoInAny, isTooLong, lastLine, signalInFarewell, speakerIn, stepIn } from './parse.ts';
 import type { StageEnd } from './run.ts';
 
 type Facts = Pick<SetupFailed, 'step' | 'syscall' | 'call' | 'errno' | 'path'>;
@@ -46,17 +46,16 @@ export const stepFailed = (plan: SpawnPlan, step: SetupFailed['step'], text: str
     path: pathOf(step, plan),
   });
 
-const howItEnded = ({ code, signal }: StageEnd): string =>
-  signal === null ? `exited with ${code} and without a word` : `was killed by ${signal}`;
-
 /** The error of stages that have ended before the command was reached, by what they said. */
 export const stagesFailed = (plan: SpawnPlan, text: string, end: StageEnd): LaunchError => {
   if (isTooLong(text)) return execFailed(plan.command, ERRNO.E2BIG);
-  if (lastLine(text) !== '' && end.signal === null) return stepFailed(plan, stepIn(text), text);
+  // unshare may say that its child was killed, and would be taken for one that failed itself.
+  const killed = end.signal !== null || signalInFarewell(text) !== null;
+  if (lastLine(text) !== '' && !killed) return stepFailed(plan, stepIn(text), text);
   return failed(plan, {
     step: 'prepare',
     syscall: 'unshare(1)',
-    call: `unshare(1) or a stage after it ${howItEnded(end)}`,
+    call: `unshare(1) or a stage after it ${killed ? `was killed by ${end.signal ?? 'SIGKILL'}` : `exited with ${end.code} and without a word`}`,
     errno: null,
     path: null,
   });
@@ -93,7 +92,7 @@ export const mapFailed = (plan: SpawnPlan, path: string, text: string, error: No
  * The error of an exec that the shell itself could not do, though nothing spoke against it.
  *
  * @param code - what the shell ends with: 127 for what is not there, 126 for what cannot be executed
- * @param text - what it said, if that came to us: it says it on the command's stderr
+ * @param text - what it said on the command's stderr, where that is a pipe of ours
  */
 export const shellExecFailed = (plan: SpawnPlan, code: number, text: string): ExecFailed =>
-  execFailed(plan.command, ERRNO[errnoIn(text) ?? (code === 127 ? 'ENOENT' : 'EACCES')]);
+  execFailed(plan.command, ERRNO[errnoInAny(text) ?? (code === 127 ? 'ENOENT' : 'EACCES')]);

@@ -26,6 +26,8 @@ interface Stages {
   /** The pid of the command, or of what is about to become it; null while unshare has not forked yet. */
   command: number | null;
   isRunning: boolean;
+  /** It was killed before anybody knew that it runs: whether it did for a moment is nobody's business. */
+  isAborted: boolean;
   isOver: boolean;
   refs: boolean;
   timer: NodeJS.Timeout | null;
@@ -57,7 +59,7 @@ const setUp = async (stages: Stages): Promise<Result<number, LaunchError>> => {
     moment: () => moment(stages),
     polls: line.forks,
   });
-  if (heard.type === 'running') {
+  if (heard.type === 'running' && !stages.isAborted) {
     stages.isRunning = true;
     stages.stdio = pipes.open();
     talk.close();
@@ -65,9 +67,8 @@ const setUp = async (stages: Stages): Promise<Result<number, LaunchError>> => {
   }
   talk.hangUp();
   await drain(stages);
-  // A shell that has the command's stderr already says there what it cannot exec.
-  const text = `${murmur.text()}${pipes.close()}`;
-  return err(heard.type === 'failed' ? heard.error(text) : stagesFailed(plan, text, await process.ended));
+  const [tools, shell] = [murmur.text(), pipes.close()];
+  return err(heard.type === 'failed' ? heard.error(tools, shell) : stagesFailed(plan, tools, await process.ended));
 };
 
 const sendTo = (pid: number, signal: number): Result<void, SignalFailed> => {
@@ -85,8 +86,11 @@ const kill = (stages: Stages, signal: number): Result<void, SignalFailed> => {
   const { line, process, talk } = stages;
   const target = locate(stages) ?? process.pid;
   if (stages.isOver) return err(signalFailed(target, ERRNO.ESRCH));
-  // A stage that unshare is forking just now is not killed with it, but finds that nobody answers.
-  if (!stages.isRunning && signal === SIGKILL) talk.hangUp();
+  if (!stages.isRunning && signal === SIGKILL) {
+    stages.isAborted = true;
+    // A stage that unshare is forking just now is not killed with it, but finds that nobody answers.
+    talk.hangUp();
+  }
   // unshare reaps the command before it ends itself: from then on the pid may be somebody else's.
   if (line.forks && target !== process.pid && parentOf(target) !== process.pid) {
     return err(signalFailed(target, ERRNO.ESRCH));
@@ -106,6 +110,7 @@ const follow = (plan: SpawnPlan, line: CommandLine, process: StageProcess, pipes
     stdio: plan.stdio.map(() => null),
     command: null,
     isRunning: false,
+    isAborted: false,
     isOver: false,
     refs: true,
     timer: null,

@@ -56,12 +56,19 @@ const lines = (text: string): readonly string[] => text.split('\n').filter((line
 /** What a tool said last. */
 export const lastLine = (text: string): string => lines(text).at(-1)?.trim() ?? '';
 
-/** The errno that a tool's message names; null when it names none. */
-export const errnoIn = (text: string): ErrnoName | null => {
-  const line = lastLine(text);
+const errnoAtEnd = (line: string): ErrnoName | null => {
   const known = Object.keys(WORDS).find((words) => line === words || line.endsWith(`: ${words}`));
   return known === undefined ? null : (WORDS[known] ?? null);
 };
+
+/** The errno that a tool's last message names; null when it names none. */
+export const errnoIn = (text: string): ErrnoName | null => errnoAtEnd(lastLine(text));
+
+/** The errno of the first message that names one: bash says it, and adds what errno has become meanwhile. */
+export const errnoInAny = (text: string): ErrnoName | null =>
+  lines(text)
+    .map((line) => errnoAtEnd(line.trim()))
+    .find((errno) => errno !== null) ?? null;
 
 /** The tool that spoke last: `unshare` in `unshare: unshare failed: Operation not permitted`. */
 export const speakerIn = (text: string): string | null => /^([^\s:]+):/.exec(lastLine(text))?.[1] ?? null;
@@ -99,6 +106,6 @@ export const isTooLong = (text: string): boolean => errnoIn(text) === 'E2BIG';
  * @returns `SIGKILL`; `lost` when the words say only that there was a signal; null when they say nothing of the kind
  */
 export const signalInFarewell = (text: string): 'SIGKILL' | 'lost' | null => {
-  if (/^unshare: (sigprocmask unblock|signal handler reset) failed: Invalid argument$/m.test(text)) return 'SIGKILL';
-  return /^unshare: child exit failed/m.test(text) ? 'lost' : null;
+  if (/^unshare: sigprocmask unblock failed: Invalid argument$/m.test(text)) return 'SIGKILL';
+  return /^unshare: (child exit|signal handler reset) failed/m.test(text) ? 'lost' : null;
 };

@@ -1,0 +1,60 @@
+import { SHELL_KINDS, type ShellKind } from '../../backends/shell/shells.ts';
+import type { Tools } from '../../backends/shell/tools.ts';
+
+const UNSHARE_OPTIONS = [
+  '--cgroup',
+  '--fork',
+  '--ipc',
+  '--keep-caps',
+  '--kill-child',
+  '--map-group',
+  '--map-root-user',
+  '--map-user',
+  '--mount',
+  '--mount-proc',
+  '--net',
+  '--pid',
+  '--propagation',
+  '--setgroups',
+  '--time',
+  '--user',
+  '--uts',
+];
+
+const SETPRIV_OPTIONS = [
+  '--ambient-caps',
+  '--clear-groups',
+  '--inh-caps',
+  '--keep-groups',
+  '--pdeathsig',
+  '--regid',
+  '--reuid',
+];
+
+/** A machine that has everything, on paper. */
+export const TOOLS: Tools = {
+  unshare: { path: '/usr/bin/unshare', options: new Set(UNSHARE_OPTIONS) },
+  version: '2.41',
+  setpriv: { path: '/usr/bin/setpriv', options: new Set(SETPRIV_OPTIONS) },
+  setsid: '/usr/bin/setsid',
+  od: '/usr/bin/od',
+  mkfifo: '/usr/bin/mkfifo',
+  hostname: '/bin/hostname',
+  domainname: '/bin/domainname',
+  busybox: '/bin/busybox',
+  perl: '/usr/bin/perl',
+  shells: SHELL_KINDS.map((kind) => ({ kind, path: `/bin/${kind}` })),
+  utsFilesWritable: true,
+};
+
+/** The same machine with one shell only. */
+export const withShell = (kind: ShellKind, tools: Tools = TOOLS): Tools => ({
+  ...tools,
+  shells: tools.shells.filter((shell) => shell.kind === kind),
+});
+
+/** The same machine with a tool that lacks options. */
+export const without = (tool: 'unshare' | 'setpriv', lacking: readonly string[], tools: Tools = TOOLS): Tools => {
+  const { path = '', options = [] } = tools[tool] ?? {};
+  return { ...tools, [tool]: { path, options: new Set([...options].filter((option) => !lacking.includes(option))) } };
+};
