@@ -43,9 +43,10 @@ export const childOf = (pid: number): number | null => {
 export const argumentsOf = (pid: number): string | null => {
   const text = read(`/proc/${pid}/cmdline`);
   if (text === null || text !== '') return text;
-  // Without memory it ends or has ended; with it, it is a command that has emptied its own title.
-  const size = Number(statFields(pid)?.[20] ?? 0);
-  return size > 0 ? '' : null;
+  // An exec that is under way has no arguments yet, and an end none any more; a command that has emptied its own title
+  // has a place for them.
+  const argumentsAt = Number(statFields(pid)?.[45] ?? 0);
+  return argumentsAt > 0 ? '' : null;
 };
 
 /** O_CLOEXEC in the flags of /proc/PID/fdinfo, octal. */
