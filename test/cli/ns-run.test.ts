@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { errAsync, ok, okAsync } from 'neverthrow';
 import t from 'tap';
 import type { Io } from '../../cli/ns-run/io.ts';
@@ -168,7 +169,9 @@ t.test('main() ends a set-up that does not get on when it is told to end', async
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const) {
+    const before = process.listenerCount(signal);
     const playing = play(['x'], { stuck: true });
+    while (process.listenerCount(signal) === before) await setImmediate();
     // A backend would keep the event loop alive.
     const alive = setInterval(() => {}, 1000);
     process.kill(process.pid, signal);

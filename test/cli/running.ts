@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openBackend } from '../../lib/index.ts';
 import { PRIVILEGED, unmet } from '../contract/caller.ts';
+import { withoutRunner } from '../without-runner.ts';
 
 /** ns-run as a command line. */
 export const NS_RUN: readonly string[] = [
@@ -83,7 +84,7 @@ export class Running {
   #changed: () => void = () => {};
 
   constructor(...argv: string[]) {
-    const [file = '', ...args] = [...NS_RUN, ...argv];
+    const [file = '', ...args] = withoutRunner(...NS_RUN, ...argv);
     const child = spawn(file, args, { env: plainEnv(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.process = child;
     const collect = (chunk: Buffer): void => {

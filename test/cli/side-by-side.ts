@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { PRIVILEGED, toolPath, unmet } from '../contract/caller.ts';
+import { withoutRunner } from '../without-runner.ts';
 import { LINES, type Line } from './lines.ts';
 
 /** Comparing takes time, not processors: each of the two waits for its children. */
@@ -21,12 +22,9 @@ interface Outcome {
 
 const outcome = (program: readonly string[], { argv, stdin = '', env = {} }: Line) =>
   new Promise<Outcome & { readonly stderr: string }>((resolve, reject) => {
-    const [file = '', ...args] = [...program, ...argv];
+    const [file = '', ...args] = withoutRunner(...program, ...argv);
     const variables = Object.fromEntries(
-      Object.entries({ ...process.env, ...env }).filter(
-        // What a test runner puts into it differs from one process to the next.
-        ([name, value]) => value !== undefined && !name.startsWith('_TAPJS'),
-      ),
+      Object.entries({ ...process.env, ...env }).filter(([, value]) => value !== undefined),
     );
     const child = spawn(file, args, { env: variables, stdio: 'pipe' });
     let stdout = '';

@@ -1,19 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { withoutRunner } from '../without-runner.ts';
 import type { BackendName } from './claim.ts';
 
 const program = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
 
 /** A whole suite is one subtest; the suite itself waits for nothing this long. */
 const TIMEOUT_MS = 240_000;
-
-/**
- * What the test runner puts into its processes. The suite runs without it: the runner changes the environment of every
- * child that child_process starts, which is just what claims look at.
- */
-const RUNNERS = Object.keys(process.env)
-  .filter((name) => name === 'NODE_OPTIONS' || name === 'NODE_V8_COVERAGE' || name.startsWith('_TAPJS_'))
-  .concat('NODE_OPTIONS', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE');
 
 /** Runs the contract suite on a backend, and on a host of the ffi backend when one is named, as root or as an ordinary user. */
 export const contract = async (
@@ -30,7 +23,7 @@ export const contract = async (
   const dropped = who === 'user' && isRoot ? [program('as-ordinary-user')] : [];
   const command = [process.execPath, ...dropped, program('suite'), backend];
   const set = host === undefined ? [] : [`NS_FFI_HOST=${host}`];
-  const args = [...new Set(RUNNERS)].flatMap((name) => ['-u', name]);
+  const [env = '', ...args] = withoutRunner(...set, ...command);
   t.setTimeout(2 * TIMEOUT_MS);
-  await t.spawn('env', [...args, ...set, ...command], { timeout: TIMEOUT_MS }, title);
+  await t.spawn(env, args, { timeout: TIMEOUT_MS }, title);
 };
