@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 
@@ -80,9 +81,15 @@ const added = (before: Belongings, after: Belongings): string[] =>
     [...after[kind]].filter((line) => !before[kind].has(line)).map((line) => `${kind}: ${line}`),
   );
 
+/** libuv keeps an fd of /dev/null from its first stream on; that stream is made here, and goes nowhere. */
+const letNodeOpenItsOwn = (): void => {
+  connect('/dev/null/nowhere').on('error', () => undefined);
+};
+
 /** Counts from now on; the function that is returned tells what has been left behind since, once it has settled. */
 export const countLeaks = (patienceMs = PATIENCE_MS): (() => Promise<readonly string[]>) => {
   process.env[MARK] ??= `${process.pid}-${Date.now()}`;
+  letNodeOpenItsOwn();
   const before = belongings();
   return async () => {
     const deadline = Date.now() + patienceMs;

@@ -5,14 +5,23 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
-import type { SpawnSpec } from '../../lib/index.ts';
+import { openBackend, type SpawnSpec } from '../../lib/index.ts';
 import { watchLeaks } from '../leaks.ts';
 import { plainEnv } from '../plain-env.ts';
 
 const ATTEMPT = fileURLToPath(new URL('fixtures/attempt.js', import.meta.url));
 const NODE = process.execPath;
 
+/** Why a backend cannot be used here; what it opens once and keeps, it opens now. */
+const unavailable = (backend: 'ffi' | 'shell'): string | false =>
+  openBackend(backend).match(
+    () => false,
+    ({ message }) => message,
+  );
+unavailable('ffi');
+
 watchLeaks(t);
+t.setTimeout(300_000);
 
 const succeeds = (command: string, ...args: readonly string[]): boolean =>
   spawnSync(command, args, { stdio: 'ignore' }).status === 0;
@@ -33,6 +42,8 @@ interface Fault {
   readonly spec: SpawnSpec;
   readonly errno: string;
   readonly step: string;
+  /** The backend that meets it; the other one does not. */
+  readonly only?: 'ffi' | 'shell';
   /** A command, or a part of it, that the remedy has. */
   readonly remedy?: RegExp;
 }
@@ -233,6 +244,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     cause: 'target-not-dumpable',
+    only: 'ffi',
     about: 'a server that was started as root has become an ordinary user',
     skip: needsRoot || needsUserNamespaces,
     script: 'exec "$@" 65534',
@@ -242,12 +254,18 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-const attempt = async ({ script, spec }: Fault): Promise<unknown> => {
+const attempt = async ({ script, spec }: Fault, backend: string): Promise<unknown> => {
   const scratch = mkdtempSync(join(tmpdir(), 'ns-faults-'));
   chmodSync(scratch, 0o755);
   try {
     const { stdout } = await promisify(execFile)('sh', ['-c', script, 'sh', NODE, ATTEMPT, JSON.stringify(spec)], {
-      env: { ...plainEnv(), NODE, ROOM: process.cwd(), SCRATCH: join(scratch, 'root') },
+      env: {
+        ...plainEnv(),
+        NS_BACKEND: backend,
+        NODE,
+        ROOM: process.cwd(),
+        SCRATCH: join(scratch, 'root'),
+      },
     });
     return JSON.parse(stdout);
   } finally {
@@ -255,13 +273,18 @@ const attempt = async ({ script, spec }: Fault): Promise<unknown> => {
   }
 };
 
-for (const fault of FAULTS) {
-  const { cause, about, skip = false, errno, step, remedy } = fault;
-  t.test(`spawn() names ${cause} when ${about}`, { skip }, async (t) => {
-    const error = await attempt(fault);
-    t.match(error, { type: 'setup-failed', step, errno, diagnosis: { cause } });
-    const { diagnosis, message } = error as { diagnosis: { summary: string; remedy: string[] }; message: string };
-    t.match(message, diagnosis.summary);
-    if (remedy !== undefined) t.match(diagnosis.remedy.join('\n'), remedy);
-  });
+for (const backend of ['ffi', 'shell'] as const) {
+  for (const fault of FAULTS.filter(({ only }) => only === undefined || only === backend)) {
+    const { cause, about, errno, remedy } = fault;
+    // unshare(1) has one call for all namespaces.
+    const step = backend === 'shell' && fault.step === 'clone' ? 'unshare' : fault.step;
+    const skip = unavailable(backend) || fault.skip || false;
+    t.test(`spawn() on ${backend} names ${cause} when ${about}`, { skip }, async (t) => {
+      const error = await attempt(fault, backend);
+      t.match(error, { type: 'setup-failed', backend, step, errno, diagnosis: { cause } });
+      const { diagnosis, message } = error as { diagnosis: { summary: string; remedy: string[] }; message: string };
+      t.ok(message.includes(diagnosis.summary), message);
+      if (remedy !== undefined) t.match(diagnosis.remedy.join('\n'), remedy);
+    });
+  }
 }

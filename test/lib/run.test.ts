@@ -11,11 +11,6 @@ import { spawn } from '../../lib/spawn.ts';
 import { watchLeaks } from '../leaks.ts';
 import { FakeBackend, type FakeChild } from './fake-backend.ts';
 
-// What the backend opens once and keeps is opened here.
-await run('true').match(
-  () => undefined,
-  () => undefined,
-);
 watchLeaks(t);
 
 /** Writes as the command would. */

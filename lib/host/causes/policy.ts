@@ -68,9 +68,7 @@ export const policyCauses: readonly Cause[] = [
   {
     id: 'apparmor-no-transition-profile',
     matches: (failure, facts) =>
-      failure.step === 'clone' && makes(failure, 'user') && said(failure, 'EACCES') && mayBeRestricted(facts)
-        ? 'likely'
-        : null,
+      makes(failure, 'user') && said(failure, 'EACCES') && mayBeRestricted(facts) ? 'likely' : null,
     summary: () =>
       'AppArmor restricts user namespaces of ordinary users here, and its profile for them is probably not loaded',
     sources: () => [APPARMOR_SWITCH, SOURCE.attr, APPARMOR_PROFILES],
@@ -79,7 +77,12 @@ export const policyCauses: readonly Cause[] = [
   {
     id: 'apparmor-userns-restricted',
     matches: (failure, facts) =>
-      isPrivilegedInside(failure) && mayHaveUser(failure) && said(failure, 'EPERM', 'EACCES') && mayBeRestricted(facts)
+      // The call that makes the user namespace still passes; what comes after it does not.
+      isPrivilegedInside(failure) &&
+      !makes(failure, 'user') &&
+      mayHaveUser(failure) &&
+      said(failure, 'EPERM', 'EACCES') &&
+      mayBeRestricted(facts)
         ? 'likely'
         : null,
     summary: () =>
