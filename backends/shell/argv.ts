@@ -4,7 +4,7 @@ import type { SpawnPlan, StdioPlan } from '../../lib/plan.ts';
 import { signalName } from '../../lib/signal.ts';
 import type { CommandLine } from './command-line.ts';
 import { type Passage, passage, RESERVED_NAMES } from './environment.ts';
-import { need } from './needs.ts';
+import { isAtLeast, need } from './needs.ts';
 import { commandScript, END_OF_ENVIRONMENT, setUpScript } from './script.ts';
 import { beyondShell, type Shell, shellWords } from './shells.ts';
 import type { Tools } from './tools.ts';
@@ -40,6 +40,20 @@ const unshareStage = (plan: SpawnPlan, tools: Tools): Stages =>
     : unshareOptions(plan, tools, { forks: forks(plan), keepsCapabilities: keepsCapabilities(plan) }).map((options) => [
         [tools.unshare.path, ...options, '--'],
       ]);
+
+/** util-linux 2.36 and 2.37 have every command behind --fork ignore two signals, and no shell can take that back. */
+const signalStage = (plan: SpawnPlan, { version, env }: Tools): Stages => {
+  if (!forks(plan) || !isAtLeast(version, '2.36') || isAtLeast(version, '2.38')) return ok([]);
+  return env?.options.has('--default-signal') === true
+    ? ok([[env.path, '--default-signal=INT,TERM']])
+    : err(
+        unsupported(
+          'shell',
+          'a new pid or time namespace',
+          `util-linux 2.38 or newer (${version} is installed), or env(1) of coreutils 8.31`,
+        ),
+      );
+};
 
 const setUpStage = (plan: SpawnPlan, tools: Tools, shell: Shell, control: number): Stages =>
   Result.combine([nameSetter('hostname', plan, tools), nameSetter('domainname', plan, tools)]).map(
@@ -170,6 +184,7 @@ export const compile = (
     const before: readonly Stages[] = [
       guardStage(plan, tools),
       unshareStage(plan, tools),
+      signalStage(plan, tools),
       setUpStage(plan, tools, shell, control),
       sessionStage(plan, tools),
       privilegeStage(plan, tools),

@@ -100,7 +100,7 @@ const answerQuestions = (od: string, control: number): readonly string[] => [
 ];
 
 const restoreEnvironment = ({ kind, path, level, control }: CommandScript): readonly string[] => [
-  // From here on an end without an exec is told, whatever it is; dash and BusyBox end when it fails, bash goes on.
+  // From here on an end without an exec is told, whatever it is; dash and BusyBox end when the exec fails, bash goes on.
   ...(kind === 'bash' ? ['shopt -s execfail'] : []),
   `trap 'printf "failed exec %s\\n" "$?" >&${control}' EXIT`,
   `unset ${ADDED_NAMES.join(' ')}`,
@@ -128,6 +128,8 @@ const becomeCommand = ({ kind, argv0, level, last, control, stderr, closes }: Co
       : []),
     // In the group our fds are closed; what the shell keeps of them is CLOEXEC, and back again when the exec fails.
     `{ ${[...assignments, exec].join(' ')}; } ${redirections.join(' ')}`,
+    // bash forgets its traps when it tries to exec.
+    ...(kind === 'bash' ? [`printf 'failed exec %s\\n' "$?" >&${control}`] : []),
   ];
 };
 

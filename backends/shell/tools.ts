@@ -4,7 +4,7 @@ import { err, ok, type Result } from 'neverthrow';
 import { ask } from './run.ts';
 import { SHELL_KINDS, type Shell, type ShellKind } from './shells.ts';
 
-/** A tool of util-linux with the long options that its `--help` names. */
+/** A tool with the long options that its `--help` names. */
 export interface Tool {
   readonly path: string;
   readonly options: ReadonlySet<string>;
@@ -17,6 +17,7 @@ export interface Tools {
   readonly version: string;
   readonly setpriv: Tool | null;
   readonly setsid: string | null;
+  readonly env: Tool | null;
   readonly od: string;
   readonly mkfifo: string;
   readonly hostname: string | null;
@@ -83,9 +84,9 @@ const findShells = (): readonly Shell[] => {
 };
 
 /**
- * Looks for the tools, and asks unshare and setpriv what they can.
+ * Looks for the tools, and asks unshare, setpriv and env what they can.
  *
- * @remarks Blocks for the milliseconds that three `--help` and `--version` take.
+ * @remarks Blocks for the milliseconds that four `--help` and `--version` take.
  * @returns the tools, or the reason why this backend cannot work without one of them
  */
 export const findTools = (): Result<Tools, string> => {
@@ -104,6 +105,7 @@ export const findTools = (): Result<Tools, string> => {
     version,
     setpriv: tool(findProgram('setpriv')),
     setsid: findProgram('setsid'),
+    env: tool(findProgram('env')),
     od,
     mkfifo,
     hostname: findProgram('hostname'),

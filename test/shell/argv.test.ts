@@ -239,6 +239,23 @@ t.test('compile() refuses a mountProc that an old unshare could not mount', asyn
   t.ok(compile(plan, { ...TOOLS, version: '2.38' }).isOk());
 });
 
+t.test('compile() has env undo what unshare 2.36 and 2.37 do to signals', async (t) => {
+  const plan: SpawnPlan = { ...PLAIN, namespaces: ['pid'] };
+  for (const [version, undoes] of [
+    ['2.35.2', false],
+    ['2.36.1', true],
+    ['2.37.4', true],
+    ['2.38', false],
+  ] as const) {
+    const { stages } = lined(plan, { ...TOOLS, version });
+    t.equal(stages[1]?.join(' ') === '/usr/bin/env --default-signal=INT,TERM', undoes, version);
+    t.notOk(stage(lined({ ...plan, namespaces: ['uts'] }, { ...TOOLS, version }), 'env'), 'only behind --fork');
+  }
+  const old = { ...TOOLS, version: '2.37.4', env: { path: '/usr/bin/env', options: new Set<string>() } };
+  t.match(refusal(plan, old).needs, /util-linux 2\.38 .*env\(1\) of coreutils 8\.31/);
+  t.ok(compile({ ...plan, namespaces: [] }, old).isOk());
+});
+
 t.test('compile() uses -r where unshare has no --map-user', async (t) => {
   const idMap = {
     uid: [{ inside: 0, outside: 1000, count: 1 }],

@@ -37,6 +37,7 @@ export const TOOLS: Tools = {
   version: '2.41',
   setpriv: { path: '/usr/bin/setpriv', options: new Set(SETPRIV_OPTIONS) },
   setsid: '/usr/bin/setsid',
+  env: { path: '/usr/bin/env', options: new Set(['--default-signal']) },
   od: '/usr/bin/od',
   mkfifo: '/usr/bin/mkfifo',
   hostname: '/bin/hostname',
