@@ -30,13 +30,6 @@ const send = (child: Child, signal: SignalName): void => {
   child.kill(signal).unwrapOr(undefined);
 };
 
-/** Stops this process until somebody continues it. */
-const stopSelf = (listener: () => void): void => {
-  process.off('SIGTSTP', listener);
-  process.kill(process.pid, 'SIGTSTP');
-  process.on('SIGTSTP', listener);
-};
-
 /**
  * Makes ns-run outlive its command, and share its fate otherwise.
  *
@@ -75,7 +68,8 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
   /** Stops with the command, so that the shell that waits for ns-run gets its terminal back, and continues with it. */
   const stopWithChild = (): void => {
     if (child === null || processState(child.pid)?.stopped !== true || !underJobControl()) return;
-    stopSelf(onTstp);
+    // Not SIGTSTP: while that had its default back, a Ctrl-Z would stop ns-run alone.
+    process.kill(process.pid, 'SIGSTOP');
     onContinue();
   };
 
@@ -92,11 +86,9 @@ export const holdSignals = (forwardInterrupt: boolean): HeldSignals => {
     if (state?.init === true && state.isDefault(signal)) send(child, 'SIGSTOP');
     stopWithChild();
   };
-  const onTstp = (): void => onStopping('SIGTSTP');
-
   const listeners: readonly (readonly [NodeJS.Signals, () => void])[] = [
     ...ENDING.map((signal) => [signal, () => onEnding(signal)] as const),
-    ...STOPPING.map((signal) => [signal, signal === 'SIGTSTP' ? onTstp : () => onStopping(signal)] as const),
+    ...STOPPING.map((signal) => [signal, () => onStopping(signal)] as const),
     ['SIGCONT', onContinue],
     ['SIGCHLD', stopWithChild],
   ];
