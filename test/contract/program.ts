@@ -5,6 +5,12 @@ import { fileURLToPath } from 'node:url';
 /** A program below fixtures/. */
 export const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${name}.js`, import.meta.url));
 
+/** Programs that have not ended; a claim that failed may have left them waiting. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const program of running) program.kill('SIGKILL');
+});
+
 /** What a program left that was run by Node's own child_process. */
 export interface Ended {
   readonly code: number | null;
@@ -25,7 +31,9 @@ export const ended = async (child: ChildProcess): Promise<Ended> => {
 /** Starts a program as a process of its own; `before` is a command that is to exec it. */
 export const start = (name: string, args: readonly string[], before: readonly string[] = []): ChildProcess => {
   const [command = process.execPath, ...rest] = [...before, process.execPath, fixture(name), ...args];
-  return spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const program = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
+  running.add(program);
+  return program.on('exit', () => running.delete(program));
 };
 
 /** Runs a program that must succeed and print JSON. */

@@ -14,6 +14,9 @@ const backend: BackendName = name;
 const host = backend === 'ffi' ? process.env['NS_FFI_HOST'] : undefined;
 const variant = host === undefined ? backend : `${backend}:${host}`;
 
+/** When a claim is taken to hang. One that holds takes two seconds at most. */
+const PATIENCE_MS = 60_000;
+
 const wasAnnounced = (claim: Claim): string | undefined =>
   claim.unsupportedOn?.[variant] ?? claim.unsupportedOn?.[backend];
 
@@ -52,7 +55,9 @@ if (available.isOk()) {
     const wanted: readonly Claim[] = claims.filter(({ title }) => title.includes(word));
     if (wanted.length === 0) continue;
     t.test(room, async (t) => {
-      for (const claim of wanted) t.test(claim.title, { skip: skipped(claim) }, (t) => check(t, claim));
+      for (const claim of wanted) {
+        t.test(claim.title, { skip: skipped(claim), timeout: PATIENCE_MS }, (t) => check(t, claim));
+      }
     });
   }
 }

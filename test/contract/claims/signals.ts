@@ -204,6 +204,7 @@ export const signals: readonly Claim[] = [
         const line = lineReader(program.stdout);
         const pid = Number(await line());
         t.ok(pid > 0 && existsSync(`/proc/${pid}`), `the command runs as ${pid}`);
+        t.teardown(() => existsSync(`/proc/${pid}`) && process.kill(pid, 'SIGKILL'));
         program.kill('SIGKILL');
         t.equal(await line(), null, 'the end of its stdout');
       },
@@ -227,7 +228,7 @@ export const signals: readonly Claim[] = [
       const { code, stdout } = await ended(start('unref', [backend]));
       const pid = Number(stdout);
       t.equal(code, 0, 'Child.unref() lets the program end');
-      t.equal(statusField('State', pid).slice(0, 1), 'S', 'the command is still there');
+      t.match(statusField('State', pid), /^[^ZX]/, 'the command is still there');
       process.kill(pid, 'SIGKILL');
       await until(() => !existsSync(`/proc/${pid}`) || statusField('State', pid).startsWith('Z'));
     },
