@@ -193,6 +193,7 @@ export const compile = (
       (stages): CommandLine => ({
         stages: [...stages.flat(), commandStage(plan, tools, shell, variables, { control, stderr, closes })],
         env: variables.carried,
+        shell,
         stdio: [
           ...plan.stdio.map((entry, fd): StdioPlan => (fd === 2 ? { type: 'pipe' } : entry)),
           plan.stdio[2] ?? { type: 'ignore' },

@@ -1,8 +1,8 @@
 import { ERRNO, errnoName } from '../../lib/errno.ts';
 import { type ExecFailed, execFailed, type LaunchError, type SetupFailed, setupFailed } from '../../lib/errors.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
-import type { NoFifos } from './fifos.ts';
 import { errnoIn, errnoInAny, isTooLong, lastLine, signalInFarewell, speakerIn, stepIn } from './parse.ts';
+import type { NoPipes } from './pipes.ts';
 import type { StageEnd } from './run.ts';
 
 type Facts = Pick<SetupFailed, 'step' | 'syscall' | 'call' | 'errno' | 'path'>;
@@ -46,19 +46,28 @@ export const stepFailed = (plan: SpawnPlan, step: SetupFailed['step'], text: str
     path: pathOf(step, plan),
   });
 
-/** The error of stages that have ended before the command was reached, by what they said. */
-export const stagesFailed = (plan: SpawnPlan, text: string, end: StageEnd): LaunchError => {
-  if (isTooLong(text)) return execFailed(plan.command, ERRNO.E2BIG);
-  // unshare may say that its child was killed, and would be taken for one that failed itself.
-  const killed = end.signal !== null || signalInFarewell(text) !== null;
-  if (lastLine(text) !== '' && !killed) return stepFailed(plan, stepIn(text), text);
-  return failed(plan, {
+const silence = (plan: SpawnPlan, how: string): SetupFailed =>
+  failed(plan, {
     step: 'prepare',
     syscall: 'unshare(1)',
-    call: `unshare(1) or a stage after it ${killed ? `was killed by ${end.signal ?? 'SIGKILL'}` : `exited with ${end.code} and without a word`}`,
+    call: `unshare(1) or a stage after it ${how}`,
     errno: null,
     path: null,
   });
+
+/** The error of stages that were killed before the command was reached. */
+export const stagesKilled = (plan: SpawnPlan, signal: NodeJS.Signals = 'SIGKILL'): SetupFailed =>
+  silence(plan, `was killed by ${signal}`);
+
+/** The error of stages that have ended before the command was reached, by what they said. */
+export const stagesFailed = (plan: SpawnPlan, text: string, { code, signal }: StageEnd): LaunchError => {
+  if (signal) return stagesKilled(plan, signal);
+  // unshare may say that its child was killed, and would be taken for one that failed itself.
+  if (signalInFarewell(text) !== null) return stagesKilled(plan);
+  if (isTooLong(text)) return execFailed(plan.command, ERRNO.E2BIG);
+  return lastLine(text) === ''
+    ? silence(plan, `exited with ${code} and without a word`)
+    : stepFailed(plan, stepIn(text), text);
 };
 
 /** The error of a first stage that could not be started. */
@@ -75,8 +84,14 @@ export const notStarted = (plan: SpawnPlan, file: string, errno: number): Launch
 };
 
 /** The error of pipes that could not be made. */
-export const pipesFailed = (plan: SpawnPlan, { errno, path }: NoFifos): SetupFailed =>
-  failed(plan, { step: 'stdio', syscall: 'mkfifo(1)', call: `mkfifo(1) in ${path}`, errno: errnoName(errno), path });
+export const pipesFailed = (plan: SpawnPlan, { errno, path }: NoPipes): SetupFailed =>
+  failed(plan, {
+    step: 'stdio',
+    syscall: 'open',
+    call: `open(${JSON.stringify(path)}) of a pipe`,
+    errno: errno === 0 ? null : errnoName(errno),
+    path,
+  });
 
 /** The error of a map file that could not be written. */
 export const mapFailed = (plan: SpawnPlan, path: string, text: string, error: NodeJS.ErrnoException): SetupFailed =>

@@ -13,16 +13,16 @@ import { knownTools, type Tools } from './tools.ts';
 export const createShellBackend = (findTools: () => Result<Tools, string>): Backend => {
   const tools = (): Result<Tools, BackendUnavailable> =>
     findTools().mapErr((reason) => backendUnavailable('shell', reason));
-  const compiled = (plan: SpawnPlan): Result<{ line: CommandLine; found: Tools }, BackendUnavailable | Unsupported> =>
-    tools().andThen((found) => compile(plan, found, inheritedFds()).map((line) => ({ line, found })));
+  const compiled = (plan: SpawnPlan): Result<CommandLine, BackendUnavailable | Unsupported> =>
+    tools().andThen((found) => compile(plan, found, inheritedFds()));
   return {
     name: 'shell',
     available: () =>
       tools().map(
         ({ version, shells }) => `unshare from util-linux ${version}, ${shells.map(({ kind }) => kind).join(', ')}`,
       ),
-    launch: (plan) => compiled(plan).andThen(({ line, found }) => launch(plan, line, found)),
-    explain: (plan) => compiled(plan).map(({ line }) => explainLine(plan, line)),
+    launch: (plan) => compiled(plan).map((line) => launch(plan, line)),
+    explain: (plan) => compiled(plan).map((line) => explainLine(plan, line)),
     measure: () =>
       err(
         unsupported('shell', 'measuring', 'a clock that is read next to the system calls, which no tool has; ffi does'),

@@ -36,12 +36,6 @@ export const ask = (path: string, args: readonly string[]): string => {
   return `${stdout ?? ''}${stderr ?? ''}`;
 };
 
-/** Runs a tool to its end. Throws what Node.js says when it cannot be started. */
-export const runTool = (path: string, args: readonly string[]): void => {
-  const { error } = spawnSync(path, args, { env: { LC_ALL: 'C' }, stdio: 'ignore' });
-  if (error !== undefined) throw error;
-};
-
 const errnoOf = (error: unknown): number => Math.abs((error as NodeJS.ErrnoException).errno ?? 0);
 
 /** Our ends of what Node.js connected, taken from it: it throws away what nobody has read when the child ends. */

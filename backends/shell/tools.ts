@@ -19,7 +19,6 @@ export interface Tools {
   readonly setsid: string | null;
   readonly env: Tool | null;
   readonly od: string;
-  readonly mkfifo: string;
   readonly hostname: string | null;
   readonly domainname: string | null;
   readonly busybox: string | null;
@@ -96,8 +95,6 @@ export const findTools = (): Result<Tools, string> => {
   if (version === null) return err(`"${unshare}" does not say its version, wanted the unshare(1) of util-linux`);
   const od = findProgram('od');
   if (od === null) return err('There is no od(1) in PATH, wanted that of coreutils or BusyBox');
-  const mkfifo = findProgram('mkfifo');
-  if (mkfifo === null) return err('There is no mkfifo(1) in PATH, wanted that of coreutils or BusyBox');
   const shells = findShells();
   if (shells.length === 0) return err(`There is no shell that is known, wanted one of ${SHELL_KINDS.join(', ')}`);
   return ok({
@@ -107,7 +104,6 @@ export const findTools = (): Result<Tools, string> => {
     setsid: findProgram('setsid'),
     env: tool(findProgram('env')),
     od,
-    mkfifo,
     hostname: findProgram('hostname'),
     domainname: findProgram('domainname') ?? findProgram('nisdomainname'),
     busybox: findProgram('busybox'),

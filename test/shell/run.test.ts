@@ -289,8 +289,11 @@ inEveryShell('what the tools say of a set-up that works is nowhere', NAMESPACES_
 
 t.test('a stage that cannot be started is setup-failed, and leaves nothing', { skip: UNAVAILABLE }, async (t) => {
   const backend = backendWith((tools) => ({ ...tools, shells: [{ kind: 'dash', path: '/nowhere/dash' }] }));
-  const error = await failure(spawn('/bin/true', [], { backend }), 'setup-failed');
+  const spec: SpawnSpec = { backend, stdio: 'ignore' };
+  const error = await failure(spawn('/bin/true', [], spec), 'setup-failed');
   t.match(error, { step: 'prepare', errno: 'ENOENT', path: '/nowhere/dash' });
+  const piped = await failure(spawn('/bin/true', [], { backend }), 'setup-failed');
+  t.match(piped, { step: 'stdio', errno: 'ENOENT', path: '/nowhere/dash' });
   const bad = await failure(
     spawn('/bin/true', [], { backend: backendIn(SHELLS_HERE[0] ?? 'dash'), stdio: [0, 1, 1_000_000] }),
     'setup-failed',

@@ -39,7 +39,6 @@ export const TOOLS: Tools = {
   setsid: '/usr/bin/setsid',
   env: { path: '/usr/bin/env', options: new Set(['--default-signal']) },
   od: '/usr/bin/od',
-  mkfifo: '/usr/bin/mkfifo',
   hostname: '/bin/hostname',
   domainname: '/bin/domainname',
   busybox: '/bin/busybox',
