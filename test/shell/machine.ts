@@ -44,6 +44,6 @@ export const output = async (command: string, args: readonly string[], spec: Spa
   const child = await value(spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], ...spec }));
   const chunks: Buffer[] = [];
   for await (const chunk of child.stdout ?? []) chunks.push(chunk as Buffer);
-  await child.exit;
+  (await child.exit)._unsafeUnwrap();
   return Buffer.concat(chunks).toString();
 };
