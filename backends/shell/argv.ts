@@ -5,6 +5,7 @@ import { signalName } from '../../lib/signal.ts';
 import type { CommandLine } from './command-line.ts';
 import { type Passage, passage, RESERVED_NAMES } from './environment.ts';
 import { isAtLeast, need } from './needs.ts';
+import { procMounter } from './proc-mount.ts';
 import { commandScript, END_OF_ENVIRONMENT, setUpScript } from './script.ts';
 import { beyondShell, type Shell, shellWords } from './shells.ts';
 import type { Tools } from './tools.ts';
@@ -55,16 +56,19 @@ const signalStage = (plan: SpawnPlan, { version, env }: Tools): Stages => {
       );
 };
 
-const setUpStage = (plan: SpawnPlan, tools: Tools, shell: Shell, control: number): Stages =>
-  Result.combine([nameSetter('hostname', plan, tools), nameSetter('domainname', plan, tools)]).map(
-    ([hostname = null, domainname = null]): readonly (readonly string[])[] => {
-      const waitsForMaps = plan.idMap?.writer === 'parent';
-      if (!waitsForMaps && hostname === null && domainname === null) return [];
-      const script = setUpScript({ control, waitsForMaps, hostname, domainname });
-      const names = [plan.hostname, plan.domainname].filter((name) => name !== null);
-      return [[...shellWords(shell, script), 'ns-set-up', ...names]];
-    },
+const setUpStage = (plan: SpawnPlan, tools: Tools, shell: Shell, control: number): Stages => {
+  const waitsForMaps = plan.idMap?.writer === 'parent';
+  const setters = Result.combine([nameSetter('hostname', plan, tools), nameSetter('domainname', plan, tools)]);
+  return procMounter(plan, tools).andThen((mounter) =>
+    setters.map(([hostname = null, domainname = null]): readonly (readonly string[])[] => {
+      const procMounts = mounter?.type === 'mount' ? mounter.calls : [];
+      if (!waitsForMaps && procMounts.length === 0 && hostname === null && domainname === null) return [];
+      const script = setUpScript({ control, waitsForMaps, procMounts, hostname, domainname });
+      const words = [procMounts.length > 0 ? plan.mountProc : null, plan.hostname, plan.domainname];
+      return [[...shellWords(shell, script), 'ns-set-up', ...words.filter((word) => word !== null)]];
+    }),
   );
+};
 
 const sessionStage = (plan: SpawnPlan, tools: Tools): Stages => {
   // Without a fork, the stage that we start is what becomes the command: Node.js calls setsid(2) for it.

@@ -43,15 +43,19 @@ const WORDS: Readonly<Record<string, ErrnoName>> = {
   'Too many users': 'EUSERS',
   'Value too large for defined data type': 'EOVERFLOW',
   'Value too large for data type': 'EOVERFLOW',
-  // hostname(1) has words of its own, and so have the shells.
+  // hostname(1) and mount(8) have words of their own, and so have the shells.
   'you must be root to change the host name': 'EPERM',
   'you must be root to change the domain name': 'EPERM',
   'name too long': 'EINVAL',
+  'mount point does not exist.': 'ENOENT',
+  'mount point is not a directory.': 'ENOTDIR',
+  'permission denied.': 'EPERM',
   'not found': 'ENOENT',
 };
 
-/** The lines that say something, the last one last. */
-const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line.trim() !== '');
+/** The lines that say something, the last one last; mount(8) adds one that sends the reader elsewhere. */
+const lines = (text: string): readonly string[] =>
+  text.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('dmesg(1) may have'));
 
 /** What a tool said last. */
 export const lastLine = (text: string): string => lines(text).at(-1)?.trim() ?? '';

@@ -14,6 +14,8 @@ export interface SetUpScript {
   readonly control: number;
   /** Waits until somebody outside has written the id maps. */
   readonly waitsForMaps: boolean;
+  /** Calls that mount proc on the directory that comes after them; none when unshare has done it. */
+  readonly procMounts: readonly (readonly string[])[];
   readonly hostname: NameSetter | null;
   readonly domainname: NameSetter | null;
 }
@@ -43,6 +45,12 @@ export const END_OF_ENVIRONMENT = '--';
 
 const fail = (step: string, control: number): string => `{ printf 'failed ${step}\\n' >&${control}; exit 1; }`;
 
+const mountProc = (calls: readonly (readonly string[])[], control: number): readonly string[] => {
+  const [last, ...before] = calls.map((words) => `${words.map(quote).join(' ')} "$1" >&2`).reverse();
+  if (last === undefined) return [];
+  return [...before.reverse().map((call) => `${call} || :`), `${last} || ${fail('mount-proc', control)}`, 'shift'];
+};
+
 const setName = (step: 'hostname' | 'domainname', setter: NameSetter | null, control: number): readonly string[] => {
   if (setter === null) return [];
   const act =
@@ -53,8 +61,8 @@ const setName = (step: 'hostname' | 'domainname', setter: NameSetter | null, con
   return [`${act} >&2 || ${fail(step, control)}`, 'shift'];
 };
 
-/** Script of the first shell; its arguments are the host name, the domain name and the words that it execs. */
-export const setUpScript = ({ control, waitsForMaps, hostname, domainname }: SetUpScript): string =>
+/** Script of the first shell; its arguments are proc's directory, the host name, the domain name (each if there is one) and the words that it execs. */
+export const setUpScript = ({ control, waitsForMaps, procMounts, hostname, domainname }: SetUpScript): string =>
   [
     ...(waitsForMaps
       ? [
@@ -64,6 +72,7 @@ export const setUpScript = ({ control, waitsForMaps, hostname, domainname }: Set
           '[ "$ns_line" = go ] || exit 1',
         ]
       : []),
+    ...mountProc(procMounts, control),
     ...setName('hostname', hostname, control),
     ...setName('domainname', domainname, control),
     'exec "$@"',

@@ -19,6 +19,7 @@ export interface Tools {
   readonly setsid: string | null;
   readonly env: Tool | null;
   readonly od: string;
+  readonly mount: string | null;
   readonly hostname: string | null;
   readonly domainname: string | null;
   readonly busybox: string | null;
@@ -27,6 +28,8 @@ export interface Tools {
   readonly shells: readonly Shell[];
   /** Whether this process may write the names below /proc/sys/kernel. */
   readonly utsFilesWritable: boolean;
+  /** Whether this process is uid 0. */
+  readonly isRoot: boolean;
 }
 
 /** Where tools are even when PATH does not say so. */
@@ -104,12 +107,14 @@ export const findTools = (): Result<Tools, string> => {
     setsid: findProgram('setsid'),
     env: tool(findProgram('env')),
     od,
+    mount: findProgram('mount'),
     hostname: findProgram('hostname'),
     domainname: findProgram('domainname') ?? findProgram('nisdomainname'),
     busybox: findProgram('busybox'),
     perl: findProgram('perl'),
     shells,
     utsFilesWritable: isWritable('/proc/sys/kernel/hostname'),
+    isRoot: process.geteuid?.() === 0,
   });
 };
 

@@ -232,11 +232,18 @@ t.test('compile() sets names that hostname(1) refuses by what takes them', async
   t.match(setUp({ ...TOOLS, busybox: null, perl: null }), />\/proc\/sys\/kernel\/hostname/);
 });
 
-t.test('compile() refuses a mountProc that an old unshare could not mount', async (t) => {
+t.test('compile() has mount(8) mount proc where an old unshare could not, or refuses', async (t) => {
   const plan: SpawnPlan = { ...PLAIN, namespaces: ['mnt'], propagation: 'private', mountProc: '/tmp/p' };
-  t.match(refusal(plan, { ...TOOLS, version: '2.37.4' }).needs, /2\.38 or newer \(2\.37\.4 is installed\)/);
-  t.ok(compile({ ...plan, mountProc: '/proc' }, { ...TOOLS, version: '2.37.4' }).isOk());
-  t.ok(compile(plan, { ...TOOLS, version: '2.38' }).isOk());
+  const old = { ...TOOLS, version: '2.37.4' };
+  t.match(refusal(plan, old).needs, /2\.38 or newer \(2\.37\.4 is installed\)/);
+  t.match(refusal(plan, { ...old, isRoot: true, mount: null }).what, /mountProc "\/tmp\/p"/);
+  const line = lined(plan, { ...old, isRoot: true });
+  t.notMatch(words(line, 'unshare').join(' '), /mount-proc/);
+  t.match(words(line, 'ns-set-up').join(' '), /^\/bin\/dash -c \/bin\/mount -t proc .* ns-set-up \/tmp\/p$/s);
+  const shared = lined({ ...plan, propagation: 'shared' }, { ...old, isRoot: true });
+  t.match(words(shared, 'ns-set-up').join(' '), /mount --make-rprivate -- "\$1" >&2 \|\| :\n\/bin\/mount -t proc/);
+  t.ok(words(lined({ ...plan, mountProc: '/proc' }, old), 'unshare').includes('--mount-proc=/proc'));
+  t.ok(words(lined(plan, { ...TOOLS, version: '2.38' }), 'unshare').includes('--mount-proc=/tmp/p'));
 });
 
 t.test('compile() has env undo what unshare 2.36 and 2.37 do to signals', async (t) => {

@@ -54,6 +54,10 @@ t.test('stepIn() and errnoIn() understand what the tools say', async (t) => {
   t.equal(errnoIn('hostname: you must be root to change the host name'), 'EPERM');
   t.equal(errnoIn('/usr/bin/od: /a: Permission denied/.: Not a directory'), 'ENOTDIR', 'the end of it counts');
   t.equal(errnoIn('od: Not a directory: x'), null);
+  const mount =
+    'mount: /x: mount point does not exist.\n       dmesg(1) may have more information after failed mount system call.\n';
+  t.equal(errnoIn(mount), 'ENOENT');
+  t.equal(speakerIn(mount), 'mount');
 });
 
 t.test('errnoInAny() takes the first message that names an errno', async (t) => {

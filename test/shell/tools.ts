@@ -39,12 +39,14 @@ export const TOOLS: Tools = {
   setsid: '/usr/bin/setsid',
   env: { path: '/usr/bin/env', options: new Set(['--default-signal']) },
   od: '/usr/bin/od',
+  mount: '/bin/mount',
   hostname: '/bin/hostname',
   domainname: '/bin/domainname',
   busybox: '/bin/busybox',
   perl: '/usr/bin/perl',
   shells: SHELL_KINDS.map((kind) => ({ kind, path: `/bin/${kind}` })),
   utsFilesWritable: true,
+  isRoot: false,
 };
 
 /** The same machine with one shell only. */
