@@ -6,6 +6,8 @@ import type { SignalName } from '../../lib/index.ts';
 export interface ProcessState {
   /** Stopped by a signal; not by a debugger. */
   readonly stopped: boolean;
+  /** A zombie: it has ended, and nobody has waited for it. */
+  readonly ended: boolean;
   /** Pid 1 of its pid namespace: the kernel keeps every signal from it that it has no handler for. */
   readonly init: boolean;
   /** Neither caught nor ignored. */
@@ -41,6 +43,7 @@ export const processState = (pid: number): ProcessState | null => {
   const handled = mask('SigCgt') | mask('SigIgn');
   return {
     stopped: field('State').startsWith('T'),
+    ended: /^[ZX]/.test(field('State')),
     init: field('NSpid').split(/\s+/).at(-1) === '1',
     isDefault: (signal) => ((handled >> BigInt(constants.signals[signal] - 1)) & 1n) === 0n,
   };
