@@ -1,5 +1,6 @@
 // All claims on one backend, as whoever runs this: `node suite.js BACKEND [WORD]`; WORD picks claims by their titles.
 // NS_FFI_HOST makes the ffi backend use that host.
+import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { openBackend, run } from '../../lib/index.ts';
 import { countLeaks } from '../leaks.ts';
@@ -20,6 +21,14 @@ const PATIENCE_MS = 60_000;
 const wasAnnounced = (claim: Claim): string | undefined =>
   claim.unsupportedOn?.[variant] ?? claim.unsupportedOn?.[backend];
 
+/** A child that a failed claim has left would keep this program alive. */
+const endProcesses = (left: readonly string[]): void => {
+  for (const line of left) {
+    const [, pid] = /^processes: (\d+) /.exec(line) ?? [];
+    if (pid !== undefined && existsSync(`/proc/${pid}`)) process.kill(Number(pid), 'SIGKILL');
+  }
+};
+
 const check = async (t: Test, claim: Claim): Promise<void> => {
   const leaks = countLeaks();
   const reason = wasAnnounced(claim);
@@ -33,7 +42,9 @@ const check = async (t: Test, claim: Claim): Promise<void> => {
     t.equal(refusal.backend, backend, `refused: ${refusal.message}`);
     t.ok(refusal.what !== '' && refusal.needs !== '', `announced: ${reason}`);
   }
-  t.strictSame(await leaks(), [], 'nothing is left behind');
+  const left = await leaks();
+  t.strictSame(left, [], 'nothing is left behind');
+  endProcesses(left);
 };
 
 const skipped = ({ needs = [], notOn = {} }: Claim): string | false =>
