@@ -5,7 +5,7 @@ import { ask } from './run.ts';
 import { SHELL_KINDS, type Shell, type ShellKind } from './shells.ts';
 
 /** A tool with the long options that its `--help` names. */
-export interface Tool {
+interface Tool {
   readonly path: string;
   readonly options: ReadonlySet<string>;
 }

@@ -13,7 +13,7 @@ for (const fd of inheritedFds()) closeSync(fd);
 const found = findTools();
 
 /** What this machine has; null where the backend is not available. */
-export const TOOLS_HERE: Tools | null = found.unwrapOr(null);
+const TOOLS_HERE: Tools | null = found.unwrapOr(null);
 
 /** Why nothing of this can be tried here; false when it can. */
 export const UNAVAILABLE: string | false = found.isErr() ? found.error : false;

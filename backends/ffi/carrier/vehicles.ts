@@ -64,7 +64,7 @@ export const giveUpWay = (way: Way): boolean => {
   return true;
 };
 
-/** Errors that say something of the moment, or of this spawn,, not of the machine. */
+/** Errors that say something of the moment, or of this spawn, not of the machine. */
 const PASSING: readonly number[] = [ERRNO.E2BIG, ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOMEM, ERRNO.EAGAIN, ERRNO.EINTR];
 
 /** Whether an error from making or executing the carrier's file means that this way is closed. */
