@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { openBackend, run } from '../../lib/index.ts';
+import { closeInherited } from '../close-inherited.ts';
 import { countLeaks } from '../leaks.ts';
 import { PRIVILEGED, UID, unmet } from './caller.ts';
 import type { BackendName, Claim } from './claim.ts';
@@ -20,6 +21,8 @@ const PATIENCE_MS = 60_000;
 
 const wasAnnounced = (claim: Claim): string | undefined =>
   claim.unsupportedOn?.[variant] ?? claim.unsupportedOn?.[backend];
+
+closeInherited();
 
 /** A child that a failed claim has left would keep this program alive. */
 const endProcesses = (left: readonly string[]): void => {

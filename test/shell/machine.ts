@@ -1,14 +1,12 @@
-import { closeSync } from 'node:fs';
 import { createShellBackend } from '../../backends/shell/index.ts';
-import { inheritedFds } from '../../backends/shell/proc.ts';
 import type { ShellKind } from '../../backends/shell/shells.ts';
 import { findTools, type Tools } from '../../backends/shell/tools.ts';
 import { type Backend, type NamespaceType, type SpawnSpec, spawn } from '../../lib/index.ts';
+import { closeInherited } from '../close-inherited.ts';
 import { PRIVILEGED } from '../contract/caller.ts';
 import { value } from '../contract/outcome.ts';
 
-// What the runner of the tests left open would keep dash, which knows one digit, out of every test.
-for (const fd of inheritedFds()) closeSync(fd);
+closeInherited();
 
 const found = findTools();
 
