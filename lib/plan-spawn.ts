@@ -1,44 +1,14 @@
 import { err, ok, Result } from 'neverthrow';
-import { type InvalidOption, invalidOption } from './errors.ts';
+import { all, type Checked, flag, kernelString, NOTHING, needs, optional, pathString } from './checks.ts';
+import { invalidOption } from './errors.ts';
 import { type Identity, type IdMapPlan, type IdRange, idRanges, planIdMap } from './id-map.ts';
 import { isNamespaceType, NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
 import type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
 import { signalNumber } from './signal.ts';
 import type { SpawnSpec, Stdio } from './spec.ts';
 
-type Checked<T> = Result<T, InvalidOption>;
-
-/** The first error among the fields, or all of their values. */
-const all = <T extends object>(fields: { readonly [K in keyof T]: Checked<T[K]> }): Checked<T> => {
-  const values: Partial<T> = {};
-  for (const name of Object.keys(fields) as (keyof T)[]) {
-    const field = fields[name];
-    if (field.isErr()) return err(field.error);
-    values[name] = field.value;
-  }
-  return ok(values as T);
-};
-
 /** The most fds that stdio may list. */
 const MOST_FDS = 256;
-
-/** A string that can be handed to the kernel: no NUL in it. */
-const kernelString = (option: string, value: unknown, wanted = 'a string without NUL'): Checked<string> =>
-  typeof value === 'string' && !value.includes('\0') ? ok(value) : err(invalidOption(option, value, wanted));
-
-const pathString = (option: string, value: unknown): Checked<string> =>
-  kernelString(option, value, 'a path without NUL').andThen((path) =>
-    path === '' ? err(invalidOption(option, value, 'a path that is not empty')) : ok(path),
-  );
-
-/** What an option that was left out comes to. */
-const NOTHING = ok(null);
-
-const optional = <T, R>(value: T | undefined, check: (value: T) => Checked<R>): Checked<R | null> =>
-  value === undefined ? NOTHING : check(value);
-
-const needs = <T>(option: string, value: T, types: ReadonlySet<NamespaceType>, type: NamespaceType): Checked<T> =>
-  types.has(type) ? ok(value) : err(invalidOption(option, value, `"${type}" among the namespaces with it`));
 
 const planNamespaces = (value: SpawnSpec['namespaces']): Checked<ReadonlySet<NamespaceType>> => {
   if (value === undefined) return ok(new Set());
@@ -80,11 +50,6 @@ const planMountProc = (value: SpawnSpec['mountProc'], types: ReadonlySet<Namespa
     needs('mountProc', path, types, 'mnt'),
   );
 };
-
-const flag = (option: string, value: unknown): Checked<boolean> =>
-  value === undefined || typeof value === 'boolean'
-    ? ok(value === true)
-    : err(invalidOption(option, value, 'true or false'));
 
 const ownIdentity = (): Identity => ({
   uid: process.geteuid?.() ?? 0,
