@@ -3,7 +3,8 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { ffiCalls } from '../../backends/ffi/native.ts';
 import { compileApart } from '../../backends/ffi/spawn/explain.ts';
-import { run, type SpawnSpec, spawn } from '../../lib/index.ts';
+import { isPlain } from '../../backends/ffi/spawn/straight.ts';
+import { openBackend, run, type SpawnSpec, spawn } from '../../lib/index.ts';
 import { planSpawn } from '../../lib/plan-spawn.ts';
 import { watchLeaks } from '../leaks.ts';
 
@@ -64,6 +65,40 @@ t.test('spawn() sets up in the order of the table', async (t) => {
       'execve',
     ],
   );
+});
+
+t.test('spawn() takes a carrier for everything but a plain command', async (t) => {
+  const planOf = (spec: SpawnSpec) => planSpawn('true', [], spec)._unsafeUnwrap();
+  t.ok(isPlain(planOf({})));
+  t.ok(isPlain(planOf({ cwd: '/', env: { A: '1' }, stdio: ['pipe', 'ignore', 2, 'pipe'], detached: true })));
+  t.notOk(isPlain(planOf({ namespaces: ['uts'] })));
+  const unknown = { ...planOf({}), somethingNew: { set: true } };
+  t.notOk(isPlain(unknown), 'what nobody has called harmless is not');
+});
+
+t.test('spawn() alternates between plain commands and carriers in the same memory', async (t) => {
+  for (let round = 0; round < 12; round += 1) {
+    const spec: SpawnSpec = round % 2 === 0 ? {} : { namespaces: ['user', 'uts', 'pid'], mapRootUser: true };
+    const { stdout } = (await run('sh', ['-c', `echo ${round} $$`], { backend, ...spec }))._unsafeUnwrap();
+    const [echoed, pid] = String(stdout).trim().split(' ');
+    t.equal(echoed, String(round));
+    t.equal(pid === '1', round % 2 === 1, 'nothing has fallen back to another way');
+  }
+  t.match(openBackend('ffi')._unsafeUnwrap().backend.available()._unsafeUnwrap(), 'host: a sealed memfd');
+});
+
+t.test('spawn() leaves no handler of this process, and does not pass on that it ignores SIGPIPE', async (t) => {
+  const onSignal = (): void => {
+    t.fail('a handler ran for a signal of the child');
+  };
+  process.on('SIGUSR2', onSignal);
+  for (const spec of [{}, { namespaces: ['user'], mapRootUser: true }] satisfies SpawnSpec[]) {
+    for (const signal of ['SIGUSR2', 'SIGPIPE']) {
+      const { status } = (await run('sh', ['-c', `kill -${signal.slice(3)} $$`], { backend, ...spec }))._unsafeUnwrap();
+      t.match(status, { type: 'killed', signal });
+    }
+  }
+  process.off('SIGUSR2', onSignal);
 });
 
 t.test('spawn() costs one FFI call, whatever it is asked for', async (t) => {

@@ -12,6 +12,9 @@ export const CLONE = {
   CLONE_PARENT_SETTID: 0x100000,
 } as const;
 
+/** linux/sched.h, for clone3(2) only: no handler of the caller's is left in the child; since Linux 5.5. */
+export const CLONE_CLEAR_SIGHAND = 2 ** 32;
+
 /** asm-generic/fcntl.h */
 export const OPEN = {
   O_RDONLY: 0,

@@ -48,6 +48,9 @@ const allWays = (): readonly Way[] => {
   }
 };
 
+/** Whether the machine may choose; else the variable has. */
+const isFree = (): boolean => !['memfd', 'file'].includes(process.env['NS_FFI_HOST'] ?? '');
+
 let ways: readonly Way[] | null = null;
 
 /** The ways that have not been found impossible yet; the first is the one to take. */
@@ -55,6 +58,9 @@ export const remainingWays = (): readonly Way[] => {
   ways ??= allWays();
   return ways;
 };
+
+/** The way to take; `plain`: the child has nothing to do that a carrier would be needed for. */
+export const wayFor = (plain: boolean): Way | undefined => (plain && isFree() ? STRAIGHT : remainingWays()[0]);
 
 /** Remembers for good that a way is impossible here; false when there is no other. */
 export const giveUpWay = (way: Way): boolean => {

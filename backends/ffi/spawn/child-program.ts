@@ -14,7 +14,7 @@ import {
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { OP, RECORD } from '../program/layout.ts';
 import { addDropCapabilities } from './capability-ops.ts';
-import type { HostKind, Placement } from './placement.ts';
+import type { Placement } from './placement.ts';
 import { RECORD_KIND } from './records.ts';
 import {
   addBecome,
@@ -53,7 +53,6 @@ export const childEndOffset = (fd: number): number => (fd === 0 ? 0 : 4);
 /** What the child's program is made for. */
 export interface ChildContext {
   readonly plan: SpawnPlan;
-  readonly host: HostKind;
   readonly placement: Placement;
   /** Capabilities had to be made ambient to outlive the execve of the carrier. */
   readonly keptCapabilities: boolean;
@@ -61,15 +60,17 @@ export interface ChildContext {
   readonly strays: readonly number[] | null;
   /** Where the child finds the caller's environment, when the plan has none; null: only in process.env. */
   readonly envp: number | null;
+  /** Handlers of Node's may be left, which an execve has not taken away. */
+  readonly handlers: boolean;
 }
 
-const addSignals = (program: ProgramBuilder, host: HostKind, fail: Label): void => {
+const addSignals = (program: ProgramBuilder, handlers: boolean, fail: Label): void => {
   const options = { step: 'signals', onError: fail } as const;
   const action = shown(program.zeros(KERNEL_SIGACTION_SIZE), '{SIG_DFL}');
   const mask = shown(program.zeros(KERNEL_SIGSET_SIZE), '[]');
-  // execve puts handlers back, but not what is ignored. Without an execve in between, no handler of Node's may ever run
-  // in a child that shares its memory: then all have to go before the mask is opened.
-  const signals = host === 'carrier' ? IGNORED_BY_NODE : Array.from({ length: 64 }, (_, index) => index + 1);
+  // The execve of the carrier and CLONE_CLEAR_SIGHAND put handlers back, but not what is ignored. Without either, no
+  // handler of Node's may ever run in a child that shares its memory: then all have to go before the mask is opened.
+  const signals = handlers ? Array.from({ length: 64 }, (_, index) => index + 1) : IGNORED_BY_NODE;
   for (const signal of signals) {
     if (signal === SIG.SIGKILL || signal === SIG.SIGSTOP) continue;
     const args = [words(signal, SIG), action, NULL, num(KERNEL_SIGSET_SIZE)];
@@ -107,7 +108,7 @@ const addExec = (program: ProgramBuilder, { plan, envp }: ChildContext, status: 
  * ARCHITECTURE.md, up to the execve of the command.
  */
 export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: ChildContext): void => {
-  const { plan, host, placement, keptCapabilities, strays } = context;
+  const { plan, placement, keptCapabilities, strays } = context;
   const fail = program.label();
   const quiet = { onError: 'next' } as const;
   const inherited = int32At(mailbox.status + 4, 'status');
@@ -138,7 +139,7 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   addCloseOthers(program, plan, strays, fail);
   const ready = program.int32s(RECORD_KIND.ready, -1, 0, 0, 0, 0);
   program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });
-  addSignals(program, host, fail);
+  addSignals(program, context.handlers, fail);
   addExec(program, context, status);
   program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
   program.place(fail);

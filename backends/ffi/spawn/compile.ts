@@ -74,13 +74,16 @@ export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemor
   const placement = place(plan.namespaces, host);
   const keepCapabilities =
     host === 'carrier' && plan.namespaces.includes('user') && !isRootInside(plan) && usesCapabilities(plan, placement);
-  const child = { plan, host, placement, keptCapabilities: keepCapabilities, strays } as const;
+  const handlers = host === 'straight' && !clone3;
+  const child = { plan, handlers, placement, keptCapabilities: keepCapabilities, strays } as const;
   const { bytes, words, address } = arena;
   const int32 = (at: number): number => bytes.readInt32LE(at - address);
   const common = { plan, placement, keepCapabilities, clone3, environ, measured };
 
   if (vehicle === null) {
-    const launch = new ProgramBuilder({ bytes, words, offset: 0, base: address, arch });
+    // The arena may serve for a carrier next: its prefix stays.
+    const offset = CARRIER_PREFIX_SIZE;
+    const launch = new ProgramBuilder({ bytes, words, offset, base: address + offset, arch });
     launch.recordKind(RECORD_KIND.launchFailed);
     const mailbox = addMailbox(launch, plan);
     const slots = addLaunch(launch, {
@@ -90,7 +93,7 @@ export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemor
       addChild: () => addChild(launch, mailbox, { ...child, envp: environ }),
     });
     launch.finish();
-    return { launch, carrier: null, mailbox, slots, int32, size: launch.size };
+    return { launch, carrier: null, mailbox, slots, int32, size: offset + launch.size };
   }
   const carrier = new ProgramBuilder({ bytes, words, offset: CARRIER_PREFIX_SIZE, base: CARRIER_PROGRAM_BASE, arch });
   carrier.recordKind(RECORD_KIND.carrierFailed);

@@ -2,12 +2,12 @@ import { err, ok, type Result } from 'neverthrow';
 import type { LaunchError } from '../../../lib/errors.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import type { Arch } from '../abi/syscalls.ts';
-import { remainingWays } from '../carrier/vehicles.ts';
+import { wayFor } from '../carrier/vehicles.ts';
 import { wordsOf } from '../native.ts';
 import { SpaceExhausted } from '../program/builder.ts';
 import { renderProgram } from '../program/render.ts';
 import { type CompiledSpawn, compileSpawn, spaceFor } from './compile.ts';
-import { refuseStraight } from './straight.ts';
+import { isPlain, refuseStraight } from './straight.ts';
 
 /** Somewhere to pretend that the arena is; nothing is run there. */
 const PRETENDED_ADDRESS = 0x7f0000000000;
@@ -30,7 +30,7 @@ export const compileApart = (
 
 /** Prints the programs of a spawn. */
 export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError> => {
-  const [way] = remainingWays();
+  const way = wayFor(isPlain(plan));
   const refusal = way?.straight === true ? refuseStraight(plan) : null;
   if (refusal !== null) return err(refusal);
   const vehicle = way?.make() ?? null;

@@ -5,6 +5,7 @@ import {
   CLOCK,
   CLONE,
   CLONE_ARGS,
+  CLONE_CLEAR_SIGHAND,
   FCNTL,
   KERNEL_SIGSET_SIZE,
   MEMFD,
@@ -126,7 +127,7 @@ const addVehicle = (program: ProgramBuilder, image: CarrierImage, vehicle: Vehic
 
 const addClone = (
   program: ProgramBuilder,
-  { placement, clone3 }: LaunchContext,
+  { placement, clone3, carrier }: LaunchContext,
   pidfd: number,
   fail: Label,
   child: Label,
@@ -140,10 +141,11 @@ const addClone = (
     return program.op('clone', args, options);
   }
   const args = Array<number>(CLONE_ARGS.size / 8).fill(0);
-  args[CLONE_ARGS.flags / 8] = flags;
+  args[CLONE_ARGS.flags / 8] = carrier === null ? flags + CLONE_CLEAR_SIGHAND : flags;
   args[CLONE_ARGS.pidfd / 8] = pidfd;
   args[CLONE_ARGS.exitSignal / 8] = SIG.SIGCHLD;
-  const text = `{flags=${renderArgument(named)}, pidfd=&pidfd, exit_signal=SIGCHLD}`;
+  const clear = carrier === null ? '|CLONE_CLEAR_SIGHAND' : '';
+  const text = `{flags=${renderArgument(named)}${clear}, pidfd=&pidfd, exit_signal=SIGCHLD}`;
   return program.op('clone3', [shown(program.int64s(args), text), num(CLONE_ARGS.size)], options);
 };
 

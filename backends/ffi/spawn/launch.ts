@@ -2,7 +2,7 @@ import { err, ok, type Result } from 'neverthrow';
 import { ERRNO } from '../../../lib/errno.ts';
 import { execFailed, type LaunchError } from '../../../lib/errors.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
-import { giveUpWay, isConclusive, remainingWays, type Way } from '../carrier/vehicles.ts';
+import { giveUpWay, isConclusive, type Way, wayFor } from '../carrier/vehicles.ts';
 import type { Host } from '../host.ts';
 import { NULL, num } from '../program/argument.ts';
 import type { OpInfo } from '../program/builder.ts';
@@ -10,7 +10,7 @@ import { HEADER, RECORD } from '../program/layout.ts';
 import type { CompiledSpawn } from './compile.ts';
 import { CompiledCache } from './compiled-cache.ts';
 import { stepFailed } from './failure.ts';
-import { refuseStraight } from './straight.ts';
+import { isPlain, refuseStraight } from './straight.ts';
 
 /** A launch that has run: there is a child. Its memory is valid until the next program runs. */
 export interface Launch {
@@ -91,6 +91,8 @@ const discard = (host: Host, { compiled, cloned }: Attempt): void => {
 };
 
 const CLONE3_REFUSALS: readonly number[] = [ERRNO.ENOSYS, ERRNO.EPERM];
+/** Before Linux 5.5 it did not know CLONE_CLEAR_SIGHAND, which only the straight way asks for. */
+const STRAIGHT_CLONE3_REFUSALS: readonly number[] = [...CLONE3_REFUSALS, ERRNO.EINVAL];
 
 /**
  * Starts a child in the best way that works here. A way that fails for a reason of the machine is never tried again; what
@@ -98,10 +100,11 @@ const CLONE3_REFUSALS: readonly number[] = [ERRNO.ENOSYS, ERRNO.EPERM];
  */
 export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Result<Launch, LaunchError> => {
   if (stringBytes(plan) > MOST_STRING_BYTES) return err(execFailed(plan.command, ERRNO.E2BIG));
+  const plain = isPlain(plan);
   let clone3 = clone3Works;
   let busy = 0;
   for (;;) {
-    const [way] = remainingWays();
+    const way = wayFor(plain);
     if (way === undefined) throw new TypeError('There is always a way left');
     const refusal = way.straight ? refuseStraight(plan) : null;
     if (refusal !== null) return err(refusal);
@@ -110,7 +113,8 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
     const { compiled, failed, cloned } = tried.value;
     const { slots, int32 } = compiled;
     const inNode = failed !== null && failed.index <= slots.clone;
-    if (failed !== null && inNode && failed.index === slots.clone && clone3 && CLONE3_REFUSALS.includes(failed.errno)) {
+    const refusals = way.straight ? STRAIGHT_CLONE3_REFUSALS : CLONE3_REFUSALS;
+    if (failed !== null && inNode && failed.index === slots.clone && clone3 && refusals.includes(failed.errno)) {
       clone3 = false;
       continue;
     }

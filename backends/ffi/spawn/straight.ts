@@ -1,6 +1,29 @@
 import { type Unsupported, unsupported } from '../../../lib/errors.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 
+/** Parts of a plan that are as well done in Node's memory: they change nothing but the child's own fds and directory. */
+const HARMLESS: readonly (keyof SpawnPlan)[] = [
+  'command',
+  'argv',
+  'env',
+  'searchPath',
+  'cwd',
+  'stdio',
+  'detached',
+  'parentDeathSignal',
+];
+
+const isNothing = (part: unknown): boolean =>
+  part === null || part === false || (Array.isArray(part) && part.length === 0);
+
+/** Whether a child has nothing to do that takes a carrier: whatever else a plan asks for does. */
+export const isPlain = (plan: SpawnPlan): boolean => {
+  for (const [name, part] of Object.entries(plan)) {
+    if (!isNothing(part) && !(HARMLESS as readonly string[]).includes(name)) return false;
+  }
+  return true;
+};
+
 const NEEDS = 'a carrier: an executable memfd, or a directory that files may be executed from';
 
 /**
