@@ -24,7 +24,7 @@ export type {
 export { SETUP_STEPS } from './errors.ts';
 export type { ExitStatus, ResourceUsage } from './exit.ts';
 export { explain } from './explain.ts';
-export type { FullIdRange, IdMapPlan, IdRange } from './id-map.ts';
+export { type FullIdRange, fitIdRange, type IdMapPlan, type IdMapWord, type IdRange } from './id-map.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
 export {
   cloneFlags,

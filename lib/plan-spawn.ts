@@ -1,9 +1,9 @@
-import { err, ok, Result } from 'neverthrow';
-import { all, type Checked, flag, kernelString, NOTHING, needs, optional, pathString } from './checks.ts';
+import { err, ok } from 'neverthrow';
+import { all, type Checked, flag, kernelString, needs, optional, pathString } from './checks.ts';
 import { invalidOption } from './errors.ts';
-import { type Identity, type IdMapPlan, type IdRange, idRanges, planIdMap } from './id-map.ts';
 import { isNamespaceType, NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
 import type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
+import { planMaps } from './plan-maps.ts';
 import { signalNumber } from './signal.ts';
 import type { SpawnSpec, Stdio } from './spec.ts';
 
@@ -48,45 +48,6 @@ const planMountProc = (value: SpawnSpec['mountProc'], types: ReadonlySet<Namespa
   if (value === undefined || value === false) return ok(null);
   return (value === true ? ok('/proc') : pathString('mountProc', value)).andThen((path) =>
     needs('mountProc', path, types, 'mnt'),
-  );
-};
-
-const ownIdentity = (): Identity => ({
-  uid: process.geteuid?.() ?? 0,
-  gid: process.getegid?.() ?? 0,
-});
-
-const planMaps = (spec: SpawnSpec, types: ReadonlySet<NamespaceType>): Checked<IdMapPlan | null> => {
-  const { mapRootUser, mapCurrentUser, uidMap, gidMap, setgroups } = spec;
-  if ([mapRootUser, mapCurrentUser, uidMap, gidMap, setgroups].every((value) => value === undefined)) return NOTHING;
-  const own = ownIdentity();
-  for (const [option, value] of Object.entries({ mapRootUser, mapCurrentUser })) {
-    const checked = flag(option, value);
-    if (checked.isErr()) return err(checked.error);
-  }
-  const given = Object.entries({ mapRootUser, mapCurrentUser, uidMap, gidMap, setgroups }).filter(
-    ([, value]) => value !== undefined && value !== false,
-  );
-  const [first] = given;
-  if (first === undefined) return ok(null);
-  if (!types.has('user')) return needs(first[0], first[1], types, 'user').map(() => null);
-  if (setgroups !== undefined && setgroups !== 'allow' && setgroups !== 'deny') {
-    return err(invalidOption('setgroups', setgroups, '"allow" or "deny"'));
-  }
-  const words = given.filter(([option]) => option === 'mapRootUser' || option === 'mapCurrentUser');
-  const [word] = words;
-  const other = given.find(([option]) => option !== word?.[0] && option !== 'setgroups');
-  if (word !== undefined && other !== undefined) {
-    return err(invalidOption(other[0], other[1], `no other map beside "${word[0]}"`));
-  }
-  if (word !== undefined) {
-    const line = (id: number) => [{ inside: word[0] === 'mapRootUser' ? 0 : id, outside: id, count: 1 }];
-    return ok(planIdMap(line(own.uid), line(own.gid), setgroups, own));
-  }
-  const ranges = (option: string, value: IdRange | readonly IdRange[] | undefined) =>
-    value === undefined ? ok([]) : idRanges(option, value);
-  return Result.combine([ranges('uidMap', uidMap), ranges('gidMap', gidMap)]).map(([uid, gid]) =>
-    planIdMap(uid ?? [], gid ?? [], setgroups, own),
   );
 };
 

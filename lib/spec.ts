@@ -1,5 +1,5 @@
 import type { Backend } from './backend.ts';
-import type { IdRange } from './id-map.ts';
+import type { IdMapWord, IdRange } from './id-map.ts';
 import type { NamespaceType } from './namespace.ts';
 import type { Propagation } from './plan.ts';
 import type { SignalName } from './signal.ts';
@@ -22,14 +22,17 @@ export interface SpawnSpec {
   readonly propagation?: Propagation;
   /** Mounts a new proc on `/proc`, or on the given directory; wants `mnt`, and `pid` to be of use. */
   readonly mountProc?: boolean | string;
-  /** Maps the caller's user and group to 0 inside; wants `user`. Excludes the other map options. */
+  /** Maps the caller's user and group to 0 inside; wants `user`. Of other maps only words go with it. */
   readonly mapRootUser?: boolean;
-  /** Maps the caller's user and group to the same ids inside; wants `user`. Excludes the other map options. */
+  /** Maps the caller's user and group to the same ids inside; wants `user`. Of other maps only words go with it. */
   readonly mapCurrentUser?: boolean;
-  /** Lines of uid_map; more than the caller's own id takes CAP_SETUID outside. Wants `user`. See user_namespaces(7). */
-  readonly uidMap?: IdRange | readonly IdRange[];
-  /** Lines of gid_map; more than the caller's own id takes CAP_SETGID outside. Wants `user`. See user_namespaces(7). */
-  readonly gidMap?: IdRange | readonly IdRange[];
+  /**
+   * Lines of uid_map, and words that are looked up and fitted around them. More than the caller's own id takes CAP_SETUID
+   * outside, or newuidmap(1) and a range in /etc/subuid. Wants `user`. See user_namespaces(7).
+   */
+  readonly uidMap?: IdMapWord | IdRange | readonly (IdRange | IdMapWord)[];
+  /** Lines and words of gid_map, as in `uidMap`; CAP_SETGID, newgidmap(1), /etc/subgid. Wants `user`. */
+  readonly gidMap?: IdMapWord | IdRange | readonly (IdRange | IdMapWord)[];
   /** Whether setgroups(2) may be called inside; `deny` when the child writes its own gid_map. Since Linux 3.19. */
   readonly setgroups?: 'allow' | 'deny';
   /** The working directory, as seen inside. */

@@ -77,7 +77,7 @@ export const converse = async (plan: SpawnPlan, talk: Talk, around: Surroundings
     const pid = around.locate();
     if (pid === null) return SILENCE;
     if (line === 'maps') {
-      const written = writeIdMaps(plan, pid);
+      const written = await writeIdMaps(plan, pid);
       if (written.isErr()) return failed(() => written.error);
       talk.say('go');
       continue;

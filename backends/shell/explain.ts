@@ -1,6 +1,6 @@
+import { explainWrite, mapWrites } from '../../lib/id-map-helper.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
 import type { CommandLine } from './command-line.ts';
-import { idMapFiles } from './id-map-files.ts';
 import { quote } from './quote.ts';
 
 const describeFds = ({ stdio, stderr, control }: CommandLine): string => {
@@ -20,9 +20,7 @@ const describeEnvironment = ({ env }: CommandLine): string => {
 };
 
 const meanwhile = (plan: SpawnPlan): readonly string[] =>
-  idMapFiles(plan).map(
-    ([name, text]) => `while ns-set-up waits, this process writes ${JSON.stringify(text)} to /proc/PID/${name}`,
-  );
+  mapWrites(plan.idMap).map((write) => `while ns-set-up waits, this process ${explainWrite(write)}`);
 
 /** The command line for a person to read, and for sh(1) to read back, one stage a paragraph. */
 export const explainLine = (plan: SpawnPlan, line: CommandLine): string => {

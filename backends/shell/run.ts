@@ -36,6 +36,21 @@ export const ask = (path: string, args: readonly string[]): string => {
   return `${stdout ?? ''}${stderr ?? ''}`;
 };
 
+/** Runs a tool to its end: its exit code, what it said on stderr, and the errno for which it never ran, or 0. */
+export const runToEnd = (
+  path: string,
+  args: readonly string[],
+): Promise<{ readonly code: number; readonly said: string; readonly errno: number }> =>
+  new Promise((resolve) => {
+    const child = spawn(path, args, { env: { LC_ALL: 'C' }, stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr?.on('data', (chunk) => {
+      said += chunk;
+    });
+    child.once('error', (error) => resolve({ code: -1, said, errno: errnoOf(error) }));
+    child.once('close', (code) => resolve({ code: code ?? -1, said, errno: 0 }));
+  });
+
 const errnoOf = (error: unknown): number => Math.abs((error as NodeJS.ErrnoException).errno ?? 0);
 
 /** Our ends of what Node.js connected, taken from it: it throws away what nobody has read when the child ends. */

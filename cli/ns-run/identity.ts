@@ -1,5 +1,5 @@
 import { err, ok, Result } from 'neverthrow';
-import type { FullIdRange } from '../../lib/index.ts';
+import type { FullIdRange, IdMapWord } from '../../lib/index.ts';
 import { parseRange, type SingleId, withSingle } from './id-ranges.ts';
 import type { Inner } from './program.ts';
 import { type UsageError, usageError } from './usage-error.ts';
@@ -25,7 +25,7 @@ export const readMap = (
   single: Result<SingleId | null, UsageError>,
   option: string,
   texts: readonly string[] = [],
-): Result<readonly FullIdRange[] | undefined, UsageError> =>
+): Result<readonly (FullIdRange | IdMapWord)[] | undefined, UsageError> =>
   single.andThen((id) =>
     Result.combine(texts.map((text) => parseRange(option, text))).map((ranges) => {
       const all = withSingle(id, ranges);

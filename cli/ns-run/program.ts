@@ -32,6 +32,8 @@ export interface RawOptions {
   readonly domainname?: string;
   readonly mapUsers?: readonly string[];
   readonly mapGroups?: readonly string[];
+  readonly mapAuto?: true;
+  readonly mapSubids?: true;
   readonly setgroups?: string;
   readonly killChild?: string;
   readonly forwardSignals?: true;
@@ -100,8 +102,10 @@ const GROUPS: readonly (readonly [string, readonly Option[]])[] = [
       new Option('-c, --map-current-user', 'be the same user and group inside'),
       new Option('--map-user <uid|name>', 'be this user inside'),
       new Option('--map-group <gid|name>', 'be this group inside'),
-      repeatable('--map-users <inside:outside:count>', 'map a range of users; may be repeated'),
-      repeatable('--map-groups <inside:outside:count>', 'map a range of groups; may be repeated'),
+      repeatable('--map-users <inside:outside:count>', 'map a range of users, or auto, subids, all; may be repeated'),
+      repeatable('--map-groups <inside:outside:count>', 'map a range of groups, or auto, subids, all; may be repeated'),
+      new Option('--map-auto', 'map the ids of /etc/subuid and /etc/subgid, from 0 on'),
+      new Option('--map-subids', 'map the ids of /etc/subuid and /etc/subgid, unchanged'),
       new Option('--setgroups <allow|deny>', 'whether setgroups(2) may be called inside; wants --user'),
     ],
   ],

@@ -2,8 +2,6 @@ import { Option } from 'commander';
 
 /** Options of unshare(1) for which the library has nothing yet, and what they would do. */
 const REFUSED = [
-  { flags: '--map-auto', does: 'map the ids of /etc/subuid and /etc/subgid' },
-  { flags: '--map-subids', does: 'map the ids of /etc/subuid and /etc/subgid' },
   { flags: '--owner <uid:gid>', does: 'make a user namespace that belongs to somebody else' },
   { flags: '--keep-caps', does: 'keep capabilities across the start of a command that is not root inside' },
   { flags: '-R, --root <dir>', does: 'change the root directory' },

@@ -84,21 +84,23 @@ const planTypes = (raw: RawOptions, mapped: boolean): readonly NamespaceType[] =
  * @param host - the machine and the caller
  */
 export const readRequest = (argv: readonly string[], host: Host): Read<Request> =>
-  parse(argv).andThen(({ raw, inner, words }): Read<Request> => {
+  parse(argv).andThen(({ raw, inner, words: line }): Read<Request> => {
     if (raw.help === true) return ok({ type: 'help' });
     if (raw.version === true) return ok({ type: 'version' });
+    const words = [...(raw.mapAuto === true ? ['auto'] : []), ...(raw.mapSubids === true ? ['subids'] : [])];
+    const texts = (given: readonly string[] = []): readonly string[] => [...given, ...words];
     return refuse(raw)
       .andThen(() =>
         Result.combine([
-          readMap(innerId('--map-user', inner.user, host.uid, host.findUser), '--map-users', raw.mapUsers),
-          readMap(innerId('--map-group', inner.group, host.gid, host.findGroup), '--map-groups', raw.mapGroups),
+          readMap(innerId('--map-user', inner.user, host.uid, host.findUser), '--map-users', texts(raw.mapUsers)),
+          readMap(innerId('--map-group', inner.group, host.gid, host.findGroup), '--map-groups', texts(raw.mapGroups)),
           readEnv(raw, host.env),
           optional(raw.killChild, (text) => parseSignal('--kill-child', text)),
           optional(raw.timeout, (text) => parseDuration('--timeout', text)),
         ]),
       )
       .map(([uidMap, gidMap, env, parentDeathSignal, timeoutMs]): Request => {
-        const [command, ...args] = words;
+        const [command, ...args] = line;
         const login = command === undefined ? shell(env ?? host.env) : undefined;
         return {
           type: raw.explain === true ? 'explain' : 'run',

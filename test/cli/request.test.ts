@@ -3,7 +3,7 @@ import t from 'tap';
 import type { Host } from '../../cli/ns-run/host.ts';
 import { parseRange, withSingle } from '../../cli/ns-run/id-ranges.ts';
 import { type Request, type RunRequest, readRequest } from '../../cli/ns-run/request.ts';
-import { NAMESPACE_TYPES, NAMESPACES, type NamespaceType } from '../../lib/index.ts';
+import { type FullIdRange, NAMESPACE_TYPES, NAMESPACES, type NamespaceType } from '../../lib/index.ts';
 
 const HOST: Host = {
   env: { SHELL: '/bin/zsh', HOME: '/root', LANG: 'C' },
@@ -102,7 +102,16 @@ t.test('readRequest() makes the namespaces that an option implies', async (t) =>
   t.same(spec('--mount-proc', 'x').namespaces, ['mnt']);
   t.same(spec('--hostname=h', 'x').namespaces, ['uts']);
   t.same(spec('--domainname=d', 'x').namespaces, ['uts']);
-  for (const option of ['-r', '-c', '--map-user=1', '--map-group=1', '--map-users=0:0:1', '--map-groups=0:0:1']) {
+  for (const option of [
+    '-r',
+    '-c',
+    '--map-user=1',
+    '--map-group=1',
+    '--map-users=0:0:1',
+    '--map-groups=0:0:1',
+    '--map-auto',
+    '--map-subids',
+  ]) {
     t.same(spec(option, 'x').namespaces, ['user'], option);
   }
   t.same(new Set(spec('--all', 'x').namespaces), new Set(NAMESPACE_TYPES));
@@ -134,7 +143,11 @@ t.test('readRequest() reads id ranges in both of their forms', async (t) => {
   t.same(spec('--map-users', '100000,0,65536', 'x').uidMap, [line(0, 100_000, 65_536)]);
   t.same(spec('--map-groups=1:2:3', '--map-groups=9:8:7', 'x').gidMap, [line(1, 2, 3), line(9, 8, 7)]);
   t.same(spec('-r', '--map-users=1:100000:9', 'x').uidMap, [line(0, 1000), line(1, 100_000, 9)]);
-  for (const text of ['', '1', '1:2', '1:2:3:4', '1:2,3', 'a:b:c', '-1:0:1', '1:2:3 ', '99999999999:0:1']) {
+  t.same(spec('-r', '--map-auto', 'x').uidMap, [line(0, 1000), 'auto']);
+  t.same(spec('--map-subids', 'x').gidMap, ['subids']);
+  t.same(spec('-c', '--map-users=all', '--map-groups', 'subids', 'x').uidMap, [line(1000, 1000), 'all']);
+  t.same(spec('-c', '--map-users=all', '--map-groups', 'subids', 'x').gidMap, [line(100, 100), 'subids']);
+  for (const text of ['', '1', '1:2', 'some', '1:2:3:4', '1:2,3', 'a:b:c', '-1:0:1', '1:2:3 ', '99999999999:0:1']) {
     t.match(refused(`--map-users=${text}`, 'x'), /^Option "--map-users" is .*, wanted inside:outside:count/, text);
   }
 });
@@ -147,7 +160,7 @@ t.test('withSingle() takes both ends of the single id out of every range, and no
     Array.from({ length: map.count }, (_, index) => [map.inside + index, map.outside + index] as const);
   fc.assert(
     fc.property(fc.record({ inside: id, outside: id }), range, (single, whole) => {
-      const [first, ...rest] = withSingle(single, [whole]);
+      const [first, ...rest] = withSingle(single, [whole]) as readonly FullIdRange[];
       t.same(first, { ...single, count: 1 });
       const mapped = rest.flatMap(pairs);
       const insides = mapped.map(([inside]) => inside);
@@ -215,8 +228,6 @@ t.test('readRequest() reads durations', async (t) => {
 
 t.test('readRequest() refuses what unshare has and ns-run has not, each in a sentence of its own', async (t) => {
   const lines = [
-    ['--map-auto'],
-    ['--map-subids'],
     ['--owner', '1:1'],
     ['--keep-caps'],
     ['-R', '/'],
@@ -228,9 +239,6 @@ t.test('readRequest() refuses what unshare has and ns-run has not, each in a sen
     ['--boottime=1'],
     ['--mount-binfmt'],
     ['-l', ':x:M::x::/bin/x:'],
-    ['--map-users=auto'],
-    ['--map-users=all'],
-    ['--map-groups', 'subids'],
     ...Object.values(NAMESPACES).map(({ option }) => [`--${option}=/run/kept`]),
   ];
   for (const argv of lines) {

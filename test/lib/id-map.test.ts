@@ -4,7 +4,9 @@ import { readlinkSync, writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
-import { type FullIdRange, idMapText, idRanges, planIdMap } from '../../lib/id-map.ts';
+import { type FullIdRange, fitIdRange, idMapText, idRanges, planIdMap } from '../../lib/id-map.ts';
+import { errnoOfHelper, mapWrites } from '../../lib/id-map-helper.ts';
+import { findSubordinates } from '../../lib/subordinate-ids.ts';
 import { watchLeaks } from '../leaks.ts';
 
 watchLeaks(t);
@@ -93,6 +95,73 @@ t.test('planIdMap() becomes 0 inside when the own id has no place there', async 
   t.same(become(one(0, 1000), one(0, 100)), { uid: null, gid: null }, 'own ids are 0 already');
   t.same(become(one(5, 1000), one(5, 100)), { uid: null, gid: null });
   t.same(become(one(5, 100_000), []), { uid: null, gid: null }, 'there is no 0');
+});
+
+t.test('fitIdRange() maps every id at most once beside what is there', async (t) => {
+  const fine = fc.array(small, { maxLength: 3 }).filter((ranges) => ranges.length === 0 || idRanges('', ranges).isOk());
+  fc.assert(
+    fc.property(small, fine, (range, others) => {
+      const fitted = fitIdRange(range, others);
+      const all = [...others, ...fitted];
+      if (all.length > 0 && idRanges('uidMap', all).isErr()) return false;
+      const free = (side: 'inside' | 'outside'): number =>
+        ids(range[side], range.count).filter(
+          (id) => !others.some((other) => id >= other[side] && id < other[side] + other.count),
+        ).length;
+      const mapped = fitted.reduce((sum, { count }) => sum + count, 0);
+      return mapped === Math.min(free('inside'), free('outside'));
+    }),
+    { numRuns: 2000 },
+  );
+  t.same(fitIdRange({ inside: 0, outside: 100_000, count: 65_536 }, one(0, 1000)), one(1, 100_000, 65_535));
+});
+
+t.test('planIdMap() has newuidmap and newgidmap write what the caller may not', async (t) => {
+  const none = { setuid: false, setgid: false, newuidmap: '/usr/bin/newuidmap', newgidmap: '/usr/bin/newgidmap' };
+  const range = one(0, 100_000, 10);
+  const both = planIdMap(range, range, undefined, OWN, none);
+  t.match(both, { writer: 'parent', setgroups: 'allow', helpers: { uid: none.newuidmap, gid: none.newgidmap } });
+  t.same(
+    mapWrites(both).map(({ file, helper }) => [file, helper?.path]),
+    [
+      ['uid_map', none.newuidmap],
+      ['gid_map', none.newgidmap],
+    ],
+  );
+  const half = planIdMap(range, one(0, 100), undefined, OWN, none);
+  t.match(half, { setgroups: 'deny', helpers: { uid: none.newuidmap, gid: null } });
+  t.same(
+    mapWrites(half).map(({ file, helper }) => [file, helper?.path ?? null]),
+    [
+      ['setgroups', null],
+      ['uid_map', none.newuidmap],
+      ['gid_map', null],
+    ],
+    'the own group is written by the caller, once setgroups is denied',
+  );
+  t.match(planIdMap(range, range, undefined, OWN, { ...none, setuid: true, setgid: true }).helpers, { uid: null });
+  t.match(planIdMap(one(0, 1000), one(0, 100), undefined, OWN, none), { writer: 'self', helpers: { uid: null } });
+});
+
+t.test('findSubordinates() takes the first range of the user, by name or uid', async (t) => {
+  const text = '# neo:1:2\nmorpheus:100000:65536\n1000:200000:10\nneo:300000:20\nbroken\nneo:x:1\n';
+  t.same(findSubordinates(text, { uid: 1000, name: 'neo' }), { start: 200_000, count: 10 });
+  t.same(findSubordinates(text, { uid: 5, name: 'neo' }), { start: 300_000, count: 20 });
+  t.equal(findSubordinates(text, { uid: 5, name: null }), null);
+  t.equal(findSubordinates('', { uid: 0, name: 'root' }), null);
+});
+
+t.test('errnoOfHelper() understands what newuidmap(1) says', async (t) => {
+  for (const [said, errno] of [
+    ['newuidmap: uid range [0-10) -> [5-15) not allowed', 'EPERM'],
+    ['newuidmap: write to uid_map failed: Operation not permitted', 'EPERM'],
+    ['newgidmap: write to gid_map failed: Invalid argument', 'EINVAL'],
+    ['newuidmap: open of uid_map failed: Permission denied', 'EACCES'],
+    ['newuidmap: Target process 7 is owned by a different user: uid:0 pw_uid:0 st_uid:1', 'EPERM'],
+    ['usage: newuidmap <pid>', null],
+  ] as const) {
+    t.equal(errnoOfHelper(said), errno, said);
+  }
 });
 
 const canNest = spawnSync('unshare', ['-U', 'true'], { stdio: 'ignore' }).status === 0;

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import { NAMESPACE_TYPES } from '../../lib/namespace.ts';
 import { planSpawn } from '../../lib/plan-spawn.ts';
 import type { SpawnSpec } from '../../lib/spec.ts';
+import { mostMapBytes } from '../../lib/subordinate-ids.ts';
 
 const plan = (spec: SpawnSpec, command = 'true', args: readonly string[] = []) =>
   planSpawn(command, args, spec)._unsafeUnwrap();
@@ -66,6 +68,28 @@ t.test('planSpawn() maps the caller as the words say', async (t) => {
   t.equal(plan({ namespaces }).idMap, null, 'no map is the kernel’s own answer');
   t.equal(plan({ namespaces, mapRootUser: false, mapCurrentUser: false }).idMap, null);
   t.match(plan({ namespaces, setgroups: 'deny' }).idMap, { uid: [], gid: [], setgroups: 'deny' });
+});
+
+t.test('planSpawn() looks up the words of a map, and fits them around what else is mapped', async (t) => {
+  const namespaces = ['user'] as const;
+  const own = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
+  const counted = (spec: SpawnSpec) =>
+    (plan({ namespaces, ...spec }).idMap?.uid ?? []).reduce((sum, { count }) => sum + count, 0);
+  const all = plan({ namespaces, uidMap: 'all' }).idMap;
+  t.match(all?.uid[0], { inside: own[0], outside: own[0], count: own[2] });
+  const beside = plan({ namespaces, mapRootUser: true, uidMap: 'all' }).idMap;
+  t.match(beside?.uid[0], { inside: 0, outside: OWN.uid, count: 1 });
+  t.match(beside?.gid, [{ inside: 0, outside: OWN.gid, count: 1 }], 'the other map is that of the own group');
+  t.equal(counted({ mapRootUser: true, uidMap: 'all' }), counted({ uidMap: 'all' }));
+});
+
+const wide = mostMapBytes() > 5000 ? 'on pages this large 340 ranges always fit' : false;
+
+t.test('planSpawn() refuses a map that the kernel would refuse without a reason', { skip: wide }, async (t) => {
+  const refused = (uidMap: SpawnSpec['uidMap'] & object) =>
+    planSpawn('true', [], { namespaces: ['user'], uidMap })._unsafeUnwrapErr().message;
+  const far = Array.from({ length: 300 }, (_, at) => ({ inside: 1_000_000_000 + at, outside: 2 * at }));
+  t.match(refused(far), /^Option "uidMap" is "300 ranges of \d+ bytes", wanted at most \d+ bytes, a page less one$/);
 });
 
 t.test('planSpawn() keeps arguments and argv[0] as they are', async (t) => {

@@ -269,6 +269,7 @@ t.test('compile() uses -r where unshare has no --map-user', async (t) => {
     gid: [{ inside: 0, outside: 1000, count: 1 }],
     setgroups: 'deny',
     writer: 'self',
+    helpers: { uid: null, gid: null },
     become: { uid: null, gid: null },
   } as const;
   const plan: SpawnPlan = { ...PLAIN, namespaces: ['user'], idMap };
@@ -303,7 +304,14 @@ t.test('compile() has a directory that begins with a hyphen be a directory', asy
 
 t.test('explain() tells the fds, the environment and what is written meanwhile', async (t) => {
   const range = [{ inside: 0, outside: 100_000, count: 65_536 }];
-  const idMap = { uid: range, gid: range, setgroups: 'deny', writer: 'parent', become: { uid: 0, gid: 0 } } as const;
+  const idMap = {
+    uid: range,
+    gid: range,
+    setgroups: 'deny',
+    writer: 'parent',
+    helpers: { uid: null, gid: null },
+    become: { uid: 0, gid: 0 },
+  } as const;
   const plan: SpawnPlan = { ...PLAIN, namespaces: ['pid', 'user'], idMap, env: ['A=1'], detached: true };
   const text = explainLine(plan, lined(plan));
   t.match(text, /# fds: 0 \/dev\/null; .*2 what the tools say; 3 \/dev\/null, the command's stderr; 4 the socket/);

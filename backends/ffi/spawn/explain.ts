@@ -1,5 +1,6 @@
 import { err, ok, type Result } from 'neverthrow';
 import type { LaunchError } from '../../../lib/errors.ts';
+import { explainWrite, mapWrites } from '../../../lib/id-map-helper.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import type { Arch } from '../abi/syscalls.ts';
 import { wayFor } from '../carrier/vehicles.ts';
@@ -43,5 +44,9 @@ export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError
   });
   const parts = [`launch, in this process (host: ${way?.name}), one FFI call:`, renderProgram(launch.ops)];
   if (carrier !== null) parts.push('', 'carrier, in a process with memory of its own:', renderProgram(carrier.ops));
+  const writes = mapWrites(plan.idMap);
+  if (writes.length > 0) {
+    parts.push('', 'while the carrier waits in its first read(go), this process:', ...writes.map(explainWrite));
+  }
   return ok(parts.join('\n'));
 };

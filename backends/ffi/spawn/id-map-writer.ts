@@ -2,9 +2,24 @@ import { closeSync, writeFileSync, writeSync } from 'node:fs';
 import { err, ok, type Result } from 'neverthrow';
 import { errnoName } from '../../../lib/errno.ts';
 import { type SetupFailed, setupFailed } from '../../../lib/errors.ts';
-import { type IdMapPlan, idMapText } from '../../../lib/id-map.ts';
+import { helperArguments, type IdMapPlan } from '../../../lib/id-map.ts';
+import { helperFailed, type MapWrite, mapWrites } from '../../../lib/id-map-helper.ts';
 
-const writeProc = (path: string, text: string): Result<void, SetupFailed> => {
+/** How a program ended that was run to its end. */
+export interface HelperEnd {
+  /** 0 is success. */
+  readonly code: number;
+  readonly said: string;
+  /** Why it never ran; null when it did. */
+  readonly errno: SetupFailed['errno'];
+}
+
+/** Runs a program to its end, without a wait of the event loop. */
+export type RunHelper = (path: string, args: readonly string[]) => Promise<HelperEnd>;
+
+type Written = Result<void, SetupFailed>;
+
+const writeProc = (path: string, text: string): Written => {
   try {
     writeFileSync(path, text);
     return ok(undefined);
@@ -26,18 +41,15 @@ const writeProc = (path: string, text: string): Result<void, SetupFailed> => {
   }
 };
 
-/**
- * Writes a waiting child's id maps from outside, then lets it go on; after an error it is told to end instead.
- *
- * @param go - our end of the pipe on which the child waits; closed here
- */
-export const writeIdMaps = (pid: number, go: number, { uid, gid, setgroups }: IdMapPlan): Result<void, SetupFailed> => {
-  const files: [string, string][] = [];
-  if (setgroups === 'deny') files.push(['setgroups', 'deny']);
-  if (uid.length > 0) files.push(['uid_map', idMapText(uid)]);
-  if (gid.length > 0) files.push(['gid_map', idMapText(gid)]);
-  let written: Result<void, SetupFailed> = ok(undefined);
-  for (const [name, text] of files) written = written.andThen(() => writeProc(`/proc/${pid}/${name}`, text));
+const writeByHelper = async (pid: number, write: MapWrite, run: RunHelper): Promise<Written> => {
+  const { path, ranges } = write.helper ?? { path: '', ranges: [] };
+  const { code, said, errno } = await run(path, helperArguments(pid, ranges));
+  if (errno !== null) return err(helperFailed('ffi', pid, write, 'it could not be executed', errno));
+  return code === 0 ? ok(undefined) : err(helperFailed('ffi', pid, write, said));
+};
+
+/** Lets the child go on, or, after an error, end. */
+const release = (go: number, written: Written): Written => {
   try {
     if (written.isOk()) writeSync(go, 'g');
   } catch {
@@ -45,4 +57,30 @@ export const writeIdMaps = (pid: number, go: number, { uid, gid, setgroups }: Id
   }
   closeSync(go);
   return written;
+};
+
+const writeInTurn = async (pid: number, go: number, writes: readonly MapWrite[], run: RunHelper): Promise<Written> => {
+  let written: Written = ok(undefined);
+  for (const write of writes) {
+    if (written.isErr()) break;
+    written =
+      write.helper === null
+        ? writeProc(`/proc/${pid}/${write.file}`, write.text)
+        : await writeByHelper(pid, write, run);
+  }
+  return release(go, written);
+};
+
+/**
+ * Writes a waiting child's id maps from outside, then lets it go on; after an error it is told to end instead. Done at
+ * once where no helper is wanted.
+ *
+ * @param go - our end of the pipe on which the child waits; closed here
+ */
+export const writeIdMaps = (pid: number, go: number, idMap: IdMapPlan, run: RunHelper): Written | Promise<Written> => {
+  const writes = mapWrites(idMap);
+  if (writes.some(({ helper }) => helper !== null)) return writeInTurn(pid, go, writes, run);
+  let written: Written = ok(undefined);
+  for (const { file, text } of writes) written = written.andThen(() => writeProc(`/proc/${pid}/${file}`, text));
+  return release(go, written);
 };

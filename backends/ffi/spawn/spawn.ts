@@ -3,14 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Launched } from '../../../lib/backend.ts';
 import { ERRNO } from '../../../lib/errno.ts';
-import {
-  type ExitLost,
-  exitLost,
-  type LaunchError,
-  type SetupFailed,
-  type SignalFailed,
-  signalFailed,
-} from '../../../lib/errors.ts';
+import { type ExitLost, exitLost, type LaunchError, type SignalFailed, signalFailed } from '../../../lib/errors.ts';
 import type { ExitStatus } from '../../../lib/exit.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import { SIG } from '../abi/constants.ts';
@@ -19,6 +12,7 @@ import { type Followed, Reaper } from '../reaper.ts';
 import { childEndOffset } from './child-program.ts';
 import type { CompiledSpawn } from './compile.ts';
 import { carrierKilled, execError, stepFailed } from './failure.ts';
+import { helperRunner } from './helper.ts';
 import { writeIdMaps } from './id-map-writer.ts';
 import { closeFds, launchPlan, openPidfd, sendSignal } from './launch.ts';
 import { RECORD_KIND, readStatus, type StatusReport } from './records.ts';
@@ -98,7 +92,6 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   let stdio: readonly (Readable | Writable | null)[] = [];
   /** A signal that came while the process that goes on was not known yet. */
   let pending: number | null = null;
-  let mapError: SetupFailed | null = null;
   let bytes: Buffer = Buffer.alloc(0);
   let statusEnds: (bytes: Buffer) => void = () => {};
   const statusEnded = new Promise<Buffer>((resolve) => {
@@ -121,10 +114,15 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   let alive = true;
   const first = new Process(host, reaper, { pid, pidfd, statusFd, onStatus });
   let current = first;
-  if (go !== null && plan.idMap !== null) {
-    const written = writeIdMaps(pid, go, plan.idMap);
-    if (written.isErr()) mapError = written.error;
-  }
+  const mapped =
+    go === null || plan.idMap === null
+      ? null
+      : writeIdMaps(
+          pid,
+          go,
+          plan.idMap,
+          helperRunner((helper) => launch(host, helper)),
+        );
 
   const settle = async (): Promise<Result<number, LaunchError>> => {
     const report = readStatus(await statusEnded);
@@ -136,7 +134,9 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
     }
     closeFds(host, ends);
     const ended = await current.ended;
-    return err(mapError ?? failureOf(plan, compiled, report, ended));
+    const written = await mapped;
+    if (written?.isErr()) return err(written.error);
+    return err(failureOf(plan, compiled, report, ended));
   };
   const started = new ResultAsync(settle());
   const exit = async (): Promise<Result<ExitStatus, ExitLost>> => {

@@ -1,0 +1,19 @@
+import type { SpawnPlan } from './plan.ts';
+
+/** The plan of a program that gets nothing but its arguments: its stderr is a pipe, its environment empty. */
+export const plainPlan = (command: string, args: readonly string[]): SpawnPlan => ({
+  command,
+  argv: [command, ...args],
+  env: [],
+  searchPath: [],
+  namespaces: [],
+  hostname: null,
+  domainname: null,
+  propagation: null,
+  mountProc: null,
+  idMap: null,
+  cwd: null,
+  stdio: [{ type: 'ignore' }, { type: 'ignore' }, { type: 'pipe' }],
+  detached: false,
+  parentDeathSignal: null,
+});
