@@ -32,7 +32,7 @@ const WORDS: readonly unknown[] = ['auto', 'subids', 'all'] satisfies IdMapWord[
 const isWord = (value: unknown): value is IdMapWord => WORDS.includes(value);
 
 /** The effective ids of this process. */
-export const ownIdentity = (): Identity => ({
+const ownIdentity = (): Identity => ({
   uid: process.geteuid?.() ?? 0,
   gid: process.getegid?.() ?? 0,
 });
