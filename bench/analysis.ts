@@ -4,8 +4,10 @@ import type { Rounds } from './measure/rounds.ts';
 import { QUANTITIES, type Quantity, type Refusal } from './measure/sample.ts';
 import { bootstrapMedians, type ResampledMedians, resamplesFor } from './statistics/bootstrap.ts';
 import { type Difference, medianDifference } from './statistics/difference.ts';
+import { mannWhitney } from './statistics/mann-whitney.ts';
 import type { Random } from './statistics/random.ts';
 import { unrankable } from './statistics/ranking.ts';
+import { medianRatio } from './statistics/ratio.ts';
 import { type Summary, summarize } from './statistics/summary.ts';
 
 /** One row: a case, seen through one quantity. */
@@ -17,6 +19,10 @@ export interface Row {
   readonly summary: Summary | null;
   /** What it costs over `none` of the same way; null for `none` itself, and without it. */
   readonly cost: Difference | null;
+  /** The same as a ratio, with the probability that ranks say no less by accident (Mann-Whitney). */
+  readonly overNone: { readonly ratio: Difference; readonly p: number } | null;
+  /** The durations themselves, in the order of the rounds. */
+  readonly samples: readonly number[];
   readonly refused: Refusal | null;
 }
 
@@ -34,6 +40,7 @@ const belongs = ({ way }: Case, quantity: Quantity): boolean =>
   (way.type === 'program') === PROGRAM_QUANTITIES.has(quantity);
 
 interface Timed {
+  readonly samples: readonly number[];
   readonly median: number;
   readonly resampled: ResampledMedians;
 }
@@ -45,7 +52,9 @@ const tableOf = (cases: readonly Case[], { series }: Rounds, quantity: Quantity,
   const medians = bootstrapMedians(samples, resamples, random);
   const timed = summaries.map((summary, index): Timed | null => {
     const resampled = medians[index];
-    return summary === null || resampled === undefined ? null : { median: summary.p50, resampled };
+    return summary === null || resampled === undefined
+      ? null
+      : { median: summary.p50, resampled, samples: samples[index] ?? [] };
   });
   const baselines = new Map(
     cases.flatMap(({ way, set }, index) => {
@@ -56,12 +65,21 @@ const tableOf = (cases: readonly Case[], { series }: Rounds, quantity: Quantity,
   const severalWays = new Set(cases.map(({ way }) => wayName(way))).size > 1;
   const rows = cases.map(({ id, way, set }, index): Row => {
     const [self, baseline] = [timed[index] ?? null, baselines.get(wayName(way)) ?? null];
+    const compared = self === null || baseline === null || self === baseline ? null : { self, baseline };
     return {
       id,
       way: wayName(way),
       flags: set.name,
       summary: summaries[index] ?? null,
-      cost: self === null || baseline === null || self === baseline ? null : medianDifference(self, baseline),
+      cost: compared === null ? null : medianDifference(compared.self, compared.baseline),
+      overNone:
+        compared === null
+          ? null
+          : {
+              ratio: medianRatio(compared.self, compared.baseline),
+              p: mannWhitney(compared.self.samples, compared.baseline.samples)?.p ?? 1,
+            },
+      samples: samples[index] ?? [],
       refused: series.get(id)?.refused ?? null,
     };
   });

@@ -1,8 +1,15 @@
+export { readBaseline } from './compare/baseline.ts';
+export { compareRuns } from './compare/compare.ts';
 export { openBackends } from './measure/open-backends.ts';
 export { checkOptions, type TypedOptions } from './options.ts';
+export { drawComparison } from './report/comparison.ts';
+export { csvReport } from './report/csv.ts';
 export { jsonReport } from './report/json.ts';
+export { markdownReport } from './report/markdown.ts';
 export { lookOf } from './report/paint.ts';
 export { progressOn } from './report/progress.ts';
 export { drawReport } from './report/text.ts';
 export { wrap } from './report/wrap.ts';
 export { type BenchRun, runBench } from './run.ts';
+export { checkWritable, saveText } from './save.ts';
+export { seededRandom } from './statistics/random.ts';

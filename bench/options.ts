@@ -14,6 +14,12 @@ export interface TypedOptions {
   readonly backendFromEnv?: string | undefined;
   readonly quick?: boolean;
   readonly peers?: boolean;
+  readonly json?: boolean;
+  readonly csv?: boolean;
+  readonly markdown?: boolean;
+  readonly save?: string;
+  readonly compare?: string;
+  readonly noise?: string;
   /** The command and its arguments; none means /bin/true. */
   readonly command: readonly string[];
 }
@@ -25,17 +31,28 @@ export interface BadOption {
   readonly wanted: string;
 }
 
+/** How a run is printed. */
+export type Format = 'text' | 'json' | 'csv' | 'markdown';
+
 /** What a run is made from. */
 export interface CheckedOptions {
   readonly bench: BenchOptions;
   /** The backends to open; when `named` is false, those that are not available are left out. */
   readonly backends: readonly BackendChoice[];
   readonly named: boolean;
+  readonly format: Format;
+  /** The file that the run is written to. */
+  readonly save: string | null;
+  /** The file of an earlier run, and by which part a median may be above its own without being called slower. */
+  readonly compare: { readonly file: string; readonly noise: number } | null;
 }
 
 /** Enough for a p99 of more than one sample, and for a first look. */
-const USUAL = { iterations: 300, warmup: 20, mostMs: null };
-const QUICK = { iterations: 100, warmup: 5, mostMs: 20_000 };
+const USUAL = { iterations: 300, mostMs: null };
+const QUICK = { iterations: 100, mostMs: 20_000 };
+
+/** Runs of one program on one machine differ by so many percent before anybody has changed anything. */
+const USUAL_NOISE = 5;
 
 const MOST_ITERATIONS = 1_000_000;
 const BACKEND_NAMES = ['ffi', 'shell'] as const;
@@ -51,6 +68,13 @@ const wholeNumber = (
   return number >= least && number <= most
     ? ok(number)
     : err({ option, value, wanted: `a whole number from ${least} to ${most}` });
+};
+
+const formatOf = (typed: TypedOptions): Result<Format, BadOption> => {
+  const [format = 'text', other] = (['json', 'csv', 'markdown'] as const).filter((name) => typed[name] === true);
+  return other === undefined
+    ? ok(format)
+    : err({ option: `--${other}`, value: 'on', wanted: `it without --${format}: there is one standard output` });
 };
 
 type BackendName = (typeof BACKEND_NAMES)[number];
@@ -77,14 +101,27 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
     ),
   );
   const iterations = wholeNumber('--iterations', typed.iterations, usual.iterations, [1, MOST_ITERATIONS]);
-  const warmup = wholeNumber('--warmup', typed.warmup, usual.warmup, [0, MOST_ITERATIONS]);
+  const warmup =
+    typed.warmup === undefined || typed.warmup === 'auto'
+      ? ok('auto' as const)
+      : wholeNumber('--warmup', typed.warmup, 0, [0, MOST_ITERATIONS]).mapErr((bad) => ({
+          ...bad,
+          wanted: `"auto" or ${bad.wanted}`,
+        }));
   // Any seed will do; it is printed, so that a run can be repeated in the same order.
   const seed = wholeNumber('--seed', typed.seed, Math.floor(Math.random() * 1e6), [0, 0xffffffff]);
   const backends = backendNames(typed);
+  const format = formatOf(typed);
+  const noise = wholeNumber('--noise', typed.noise, USUAL_NOISE, [0, 1000]);
   if (sets.isErr()) return err(sets.error);
   if (iterations.isErr()) return err(iterations.error);
   if (warmup.isErr()) return err(warmup.error);
   if (seed.isErr()) return err(seed.error);
+  if (format.isErr()) return err(format.error);
+  if (noise.isErr()) return err(noise.error);
+  if (typed.noise !== undefined && typed.compare === undefined) {
+    return err({ option: '--noise', value: typed.noise, wanted: 'it together with --compare' });
+  }
   return backends.map((chosen) => ({
     bench: {
       sets: sets.value,
@@ -98,5 +135,8 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
     },
     backends: chosen,
     named: chosen.length === 1,
+    format: format.value,
+    save: typed.save ?? null,
+    compare: typed.compare === undefined ? null : { file: typed.compare, noise: noise.value / 100 },
   }));
 };

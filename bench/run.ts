@@ -3,17 +3,20 @@ import type { Case } from './cases/case.ts';
 import { chooseCases } from './cases/choose.ts';
 import type { FlagSet } from './cases/flag-set.ts';
 import { type Context, readContext } from './measure/context.ts';
+import { type Disturbance, watchNeighbours } from './measure/neighbours.ts';
 import type { OpenedBackends } from './measure/open-backends.ts';
 import { measureRounds, type Rounds } from './measure/rounds.ts';
 import { samplersOf } from './measure/samplers.ts';
 import { seededRandom } from './statistics/random.ts';
+import { cutWarmUp, levelsOf } from './warm-up.ts';
 import { findWarnings, type Warning } from './warnings.ts';
 
 /** What a person asked for, with every default filled in. */
 export interface BenchOptions {
   readonly sets: readonly FlagSet[];
   readonly iterations: number;
-  readonly warmup: number;
+  /** Rounds that do not count; `auto`: as many as a change-point tells. */
+  readonly warmup: number | 'auto';
   /** The most milliseconds that measuring may take; null for as long as it takes. */
   readonly mostMs: number | null;
   readonly peers: boolean;
@@ -29,6 +32,9 @@ export interface BenchRun {
   readonly context: Context;
   readonly cases: readonly Case[];
   readonly rounds: Rounds;
+  /** How many rounds did not count. */
+  readonly warmup: number;
+  readonly disturbance: Disturbance;
   readonly tables: readonly Table[];
   readonly warnings: readonly Warning[];
 }
@@ -52,15 +58,22 @@ export const runBench = async (
   const cases = chooseCases({ sets, backends: opened.measurable, peers, privileged: context.privileged });
   const backends = new Map(opened.measurable.map(({ name, choice }) => [name, choice]));
   const random = seededRandom(seed);
-  const rounds = await measureRounds(samplersOf(cases, { command, args, backends }), {
+  // The very first round loads code and fills caches, whatever the others do.
+  const uncounted = warmup === 'auto' ? 1 : warmup;
+  const disturbanceSince = watchNeighbours();
+  const measured = await measureRounds(samplersOf(cases, { command, args, backends }), {
     iterations,
-    warmup,
+    warmup: uncounted,
     mostMs,
     random,
     stop,
-    onRound: (done) => onRound(done, warmup + iterations),
+    onRound: (done) => onRound(done, uncounted + iterations),
   });
+  const disturbance = disturbanceSince();
+  const { rounds, cut } = warmup === 'auto' ? cutWarmUp(measured) : { rounds: measured, cut: 0 };
   const tables = analyse(cases, rounds, seededRandom(seed));
-  const facts = { asked: iterations, rounds: rounds.rounds, ended: rounds.ended };
-  return { startedAt, options, context, cases, rounds, tables, warnings: findWarnings(context, facts, tables) };
+  const { ended } = rounds;
+  const facts = { asked: iterations, rounds: rounds.rounds, ended, levels: levelsOf(rounds), disturbance };
+  const warnings = findWarnings(context, facts, tables);
+  return { startedAt, options, context, cases, rounds, warmup: uncounted + cut, disturbance, tables, warnings };
 };

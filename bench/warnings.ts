@@ -1,11 +1,23 @@
 import type { Table } from './analysis.ts';
 import type { Context } from './measure/context.ts';
+import type { Disturbance } from './measure/neighbours.ts';
 import type { Quantity } from './measure/sample.ts';
+import { findChange } from './statistics/change-point.ts';
+import { farOutShare } from './statistics/outliers.ts';
 import { SAMPLES_FOR_P99 } from './statistics/summary.ts';
 
 /** What makes the numbers less than they seem, and what to do about it. */
 export interface Warning {
-  readonly type: 'load' | 'few-samples' | 'unrankable' | 'out-of-time' | 'backend-unavailable';
+  readonly type:
+    | 'load'
+    | 'few-samples'
+    | 'unrankable'
+    | 'out-of-time'
+    | 'backend-unavailable'
+    | 'drift'
+    | 'outliers'
+    | 'steal'
+    | 'frequency';
   readonly message: string;
 }
 
@@ -14,6 +26,9 @@ export interface RunFacts {
   readonly asked: number;
   readonly rounds: number;
   readonly ended: 'complete' | 'interrupted' | 'out-of-time';
+  /** How slow each round was: a logarithm, 0 is usual. */
+  readonly levels: readonly number[];
+  readonly disturbance: Disturbance;
 }
 
 /** The load by processor beyond which others are likely to stand in the way. */
@@ -59,6 +74,64 @@ const rankWarnings = ({ quantity, rows, unrankable }: Table, { rounds }: RunFact
   return groups.length === 0 ? [] : [{ type: 'unrankable', message }];
 };
 
+/** Changes of the level below this part are not worth a word. */
+const DRIFT = 0.03;
+
+const driftWarning = ({ levels, rounds }: RunFacts): readonly Warning[] => {
+  const change = findChange(levels);
+  if (change === null) return [];
+  const factor = Math.expm1(change.after - change.before);
+  if (Math.abs(factor) < DRIFT) return [];
+  const percent = `${Math.abs(factor * 100).toFixed(0)}%`;
+  const which = factor > 0 ? 'slower' : 'faster';
+  return [
+    {
+      type: 'drift',
+      message: `From round ${change.at + 1} of ${rounds} on everything was ${percent} ${which}: rows still compare, but not this run with another; measure again when nothing else runs`,
+    },
+  ];
+};
+
+/** Usual are one or two of a hundred. */
+const MANY_OUTLIERS = 0.08;
+
+const outlierWarnings = (tables: readonly Table[]): readonly Warning[] =>
+  tables.flatMap(({ quantity, rows }): readonly Warning[] => {
+    const wild = rows.filter(({ samples }) => farOutShare(samples) > MANY_OUTLIERS);
+    const names = wild.map(({ way, flags }) => `${way} ${flags}`);
+    return names.length === 0
+      ? []
+      : [
+          {
+            type: 'outliers',
+            message: `More than ${MANY_OUTLIERS * 100}% of the times are far above the others, ${QUANTITY_NAMES[quantity]}: ${names.join('; ')}; trust medians, not means, and look for what else runs`,
+          },
+        ];
+  });
+
+const MUCH_STEAL = 0.01;
+const FREQUENCY_CHANGE = 0.1;
+
+const disturbanceWarnings = ({ disturbance: { stealShare, frequencyMhz } }: RunFacts): readonly Warning[] => {
+  const warnings: Warning[] = [];
+  if (stealShare !== null && stealShare > MUCH_STEAL) {
+    warnings.push({
+      type: 'steal',
+      message: `The host took ${(stealShare * 100).toFixed(1)}% of the processors' time from this virtual machine: a noisy neighbour, measure again or elsewhere`,
+    });
+  }
+  if (frequencyMhz !== null) {
+    const [before, after] = frequencyMhz;
+    if (Math.abs(after / before - 1) > FREQUENCY_CHANGE) {
+      warnings.push({
+        type: 'frequency',
+        message: `The processor went from ${before.toFixed(0)} to ${after.toFixed(0)} MHz: set the governor to performance (cpupower frequency-set -g performance), or let the machine cool`,
+      });
+    }
+  }
+  return warnings;
+};
+
 const endWarning = ({ ended, rounds, asked }: RunFacts): readonly Warning[] =>
   ended === 'out-of-time'
     ? [
@@ -83,5 +156,8 @@ export const findWarnings = (context: Context, facts: RunFacts, tables: readonly
   ...loadWarning(context),
   ...endWarning(facts),
   ...sampleWarning(facts),
+  ...driftWarning(facts),
+  ...disturbanceWarnings(facts),
+  ...outlierWarnings(tables),
   ...tables.flatMap((table) => rankWarnings(table, facts)),
 ];

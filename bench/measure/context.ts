@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { arch, cpus, loadavg, release } from 'node:os';
+import { arch, cpus, loadavg, release, version } from 'node:os';
+import { readKernelConfig } from './kernel-config.ts';
 import { type Mitigations, readMitigations } from './mitigations.ts';
 import { describeVirtualization } from './virtualization.ts';
 
@@ -14,8 +15,20 @@ export interface BackendContext {
 /** The machine that was measured, and who measured. */
 export interface Context {
   readonly kernel: string;
+  /** When and how the kernel was built, as uname(2) tells. */
+  readonly kernelBuild: string;
+  /** Options of its build that change what namespaces cost; null where they cannot be read. */
+  readonly kernelConfig: Readonly<Record<string, string>> | null;
+  /** Security modules, comma-separated. */
+  readonly lsm: string | null;
+  readonly cgroupVersion: 1 | 2 | null;
   readonly architecture: string;
-  readonly cpu: { readonly model: string; readonly count: number };
+  readonly cpu: {
+    readonly model: string;
+    readonly count: number;
+    readonly microcode: string | null;
+    readonly governor: string | null;
+  };
   readonly node: string;
   /** Over 1, 5 and 15 minutes, when the run began. */
   readonly loadAverage: readonly number[];
@@ -57,13 +70,28 @@ export const hasSysAdmin = (status: string): boolean => {
 const cpuModel = (cpuinfo: string | null): string =>
   cpus()[0]?.model.trim() || /^model name\s*:\s*(.+)$/m.exec(cpuinfo ?? '')?.[1] || 'unknown';
 
+/** Which cgroup hierarchy stands at its usual place. */
+const cgroupVersion = (): 1 | 2 | null => {
+  if (existsSync('/sys/fs/cgroup/cgroup.controllers')) return 2;
+  return existsSync('/sys/fs/cgroup/memory') || existsSync('/sys/fs/cgroup/cpu') ? 1 : null;
+};
+
 /** Looks at the machine; runs nothing. */
 export const readContext = (backends: readonly BackendContext[]): Context => {
   const cpuinfo = read('/proc/cpuinfo');
   return {
     kernel: release(),
+    kernelBuild: version(),
+    kernelConfig: readKernelConfig(),
+    lsm: read('/sys/kernel/security/lsm'),
+    cgroupVersion: cgroupVersion(),
     architecture: arch(),
-    cpu: { model: cpuModel(cpuinfo), count: Math.max(1, cpus().length) },
+    cpu: {
+      model: cpuModel(cpuinfo),
+      count: Math.max(1, cpus().length),
+      microcode: /^microcode\s*:\s*(\S+)$/m.exec(cpuinfo ?? '')?.[1] ?? null,
+      governor: read('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'),
+    },
     node: process.version,
     loadAverage: loadavg(),
     virtualization: describeVirtualization({

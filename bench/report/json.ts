@@ -1,15 +1,13 @@
 import { wayName } from '../cases/case.ts';
 import type { BenchRun } from '../run.ts';
-
-/** The version of the shape below; it grows when a reader of an older one would misunderstand. */
-const SCHEMA_VERSION = 1;
+import { SCHEMA, SCHEMA_VERSION } from '../schema.ts';
 
 /** The run as plain data: everything that was measured, and what was computed of it. */
 export const jsonReport = (
-  { startedAt, options, context, cases, rounds, tables, warnings }: BenchRun,
+  { startedAt, options, context, cases, rounds, warmup, disturbance, tables, warnings }: BenchRun,
   version: string,
 ) => ({
-  schema: 'linux-namespaces/ns-bench',
+  schema: SCHEMA,
   schemaVersion: SCHEMA_VERSION,
   version,
   startedAt: startedAt.toISOString(),
@@ -24,6 +22,8 @@ export const jsonReport = (
   },
   context,
   rounds: rounds.rounds,
+  warmup,
+  disturbance,
   ended: rounds.ended,
   cases: cases.map(({ id, way, set }) => {
     const series = rounds.series.get(id);
@@ -39,7 +39,13 @@ export const jsonReport = (
   }),
   tables: tables.map(({ quantity, rows, unrankable }) => ({
     quantity,
-    rows: rows.map(({ id, summary, cost }) => ({ id, summary, costOverNone: cost })),
+    rows: rows.map(({ id, summary, cost, overNone }) => ({
+      id,
+      summary,
+      costOverNone: cost,
+      ratioToNone: overNone?.ratio ?? null,
+      p: overNone?.p ?? null,
+    })),
     unrankable,
   })),
   warnings,

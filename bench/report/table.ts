@@ -5,7 +5,7 @@ import { type Column, columnsOf } from './columns.ts';
 import type { Footnotes } from './footnotes.ts';
 import { drawGrid } from './grid.ts';
 import type { Look } from './paint.ts';
-import { unitFor } from './unit.ts';
+import { type Unit, unitFor } from './unit.ts';
 
 const WHERE = {
   cloneNs: 'inside the program',
@@ -50,11 +50,19 @@ export interface DrawnTable {
   readonly left: readonly string[];
 }
 
+/** The unit of a table's numbers. */
+export const unitOf = ({ rows }: Table): Unit => {
+  const medians = rows.flatMap(({ summary }) => (summary === null ? [] : [summary.p50]));
+  return unitFor(medians.length === 0 ? 1e3 : Math.min(...medians));
+};
+
+/** What a table shows, where it was taken and in which unit. */
+export const titleOf = (table: Table): string =>
+  `${QUANTITY_NAMES[table.quantity]}, ${WHERE[table.quantity]}, ${unitOf(table).name}`;
+
 /** Draws a table with as many columns as there is room for; the least telling ones go first. */
 export const drawTable = (table: Table, footnotes: Footnotes, look: Look): DrawnTable => {
-  const medians = table.rows.flatMap(({ summary }) => (summary === null ? [] : [summary.p50]));
-  const unit = unitFor(medians.length === 0 ? 1e3 : Math.min(...medians));
-  const all = columnsOf(table, unit, look);
+  const all = columnsOf(table, unitOf(table), look);
   let columns = all;
   let text = draw(table, columns, footnotes, look);
   while (widthOf(text) > look.width) {
@@ -63,9 +71,8 @@ export const drawTable = (table: Table, footnotes: Footnotes, look: Look): Drawn
     columns = columns.filter(({ dispensable }) => dispensable < last);
     text = draw(table, columns, footnotes, look);
   }
-  const title = `${QUANTITY_NAMES[table.quantity]}, ${WHERE[table.quantity]}, ${unit.name}`;
   return {
-    text: `${look.paint.bold(title)}\n${text}`,
+    text: `${look.paint.bold(titleOf(table))}\n${text}`,
     left: all.filter((column) => !columns.includes(column)).map(({ head }) => head),
   };
 };

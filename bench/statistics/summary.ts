@@ -6,6 +6,7 @@ export interface Summary {
   readonly p50: number;
   readonly p90: number;
   readonly p99: number;
+  readonly p999: number;
   readonly mean: number;
   /** The sample's standard deviation; 0 for a single sample. */
   readonly deviation: number;
@@ -34,6 +35,7 @@ export const summarize = (durationsNs: readonly number[]): Summary | null => {
     p50: quantileSorted(sorted, 0.5),
     p90: quantileSorted(sorted, 0.9),
     p99: quantileSorted(sorted, 0.99),
+    p999: quantileSorted(sorted, 0.999),
     mean: average,
     deviation: sorted.length > 1 ? sampleStandardDeviation(sorted) : 0,
     min: quantileSorted(sorted, 0),

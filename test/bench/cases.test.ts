@@ -95,10 +95,22 @@ const typed = (options: Partial<TypedOptions>): TypedOptions => ({ command: [], 
 
 t.test('checkOptions() fills in every default', async (t) => {
   const { bench, backends, named } = checkOptions(typed({}))._unsafeUnwrap();
-  t.match(bench, { sets: [], iterations: 300, warmup: 20, mostMs: null, peers: true, command: '/bin/true', args: [] });
+  t.match(bench, {
+    sets: [],
+    iterations: 300,
+    warmup: 'auto',
+    mostMs: null,
+    peers: true,
+    command: '/bin/true',
+    args: [],
+  });
   t.same(backends, ['ffi', 'shell']);
   t.equal(named, false);
-  t.match(checkOptions(typed({ quick: true }))._unsafeUnwrap().bench, { iterations: 100, warmup: 5, mostMs: 20_000 });
+  t.match(checkOptions(typed({ quick: true }))._unsafeUnwrap().bench, {
+    iterations: 100,
+    warmup: 'auto',
+    mostMs: 20_000,
+  });
 });
 
 t.test('checkOptions() lets what was typed go before defaults and environment', async (t) => {
@@ -122,7 +134,10 @@ t.test('checkOptions() names the option, its value and what is wanted', async (t
   const refused = (options: Partial<TypedOptions>) => checkOptions(typed(options))._unsafeUnwrapErr();
   t.match(refused({ iterations: '0' }), { option: '--iterations', value: '0', wanted: /^a whole number from 1 / });
   t.match(refused({ iterations: '1e3' }), { option: '--iterations', value: '1e3' });
-  t.match(refused({ warmup: '-1' }), { option: '--warmup', value: '-1', wanted: /^a whole number from 0 / });
+  t.match(refused({ warmup: '-1' }), { option: '--warmup', value: '-1', wanted: /^"auto" or a whole number from 0 / });
+  t.match(refused({ json: true, csv: true }), { option: '--csv', wanted: /without --json/ });
+  t.match(refused({ compare: 'run.json', noise: '1.5' }), { option: '--noise', value: '1.5' });
+  t.match(refused({ noise: '5' }), { option: '--noise', wanted: /--compare/ });
   t.match(refused({ seed: '4294967296' }), { option: '--seed', value: '4294967296' });
   t.match(refused({ flags: ['uts', 'foo'] }), { option: '--flags', value: 'foo', wanted: /^types out of / });
   t.match(refused({ backend: 'x' }), { option: '--backend', value: 'x', wanted: 'one of auto, ffi, shell' });

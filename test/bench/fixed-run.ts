@@ -8,6 +8,9 @@ import { findWarnings } from '../../bench/warnings.ts';
 
 const ROUNDS = 40;
 
+/** Nobody in the way. */
+export const QUIET = { stealShare: 0, frequencyMhz: null };
+
 /** What a fixed run may differ in. */
 export interface FixedSpec {
   readonly privileged?: boolean;
@@ -39,7 +42,11 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
   const context: BenchRun['context'] = {
     kernel: '6.18.44',
     architecture: 'x64',
-    cpu: { model: 'A Processor @ 2.80GHz', count: 2 },
+    kernelBuild: '#1 SMP PREEMPT_DYNAMIC',
+    kernelConfig: { HZ: '250', PREEMPT: 'y' },
+    lsm: 'capability,yama',
+    cgroupVersion: 2,
+    cpu: { model: 'A Processor @ 2.80GHz', count: 2, microcode: '0x1', governor: null },
     node: 'v20.20.2',
     loadAverage: [1.5, 0.75, 0.25],
     virtualization: 'virtual machine',
@@ -67,7 +74,9 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
     context,
     cases,
     rounds,
+    warmup: 5,
+    disturbance: QUIET,
     tables,
-    warnings: findWarnings(context, { asked: ROUNDS, rounds: ROUNDS, ended }, tables),
+    warnings: findWarnings(context, { asked: ROUNDS, rounds: ROUNDS, ended, levels: [], disturbance: QUIET }, tables),
   };
 };

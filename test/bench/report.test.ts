@@ -7,7 +7,7 @@ import { drawReport } from '../../bench/report/text.ts';
 import { inUnit, signedInUnit, unitFor } from '../../bench/report/unit.ts';
 import { wrap } from '../../bench/report/wrap.ts';
 import { findWarnings } from '../../bench/warnings.ts';
-import { fixedRun } from './fixed-run.ts';
+import { fixedRun, QUIET } from './fixed-run.ts';
 
 const look = (changes: Partial<Look> = {}): Look => ({
   paint: new Ansis(0),
@@ -16,8 +16,8 @@ const look = (changes: Partial<Look> = {}): Look => ({
 });
 
 const GOLDEN = `ns-bench 1.2.3: /bin/true, 40 rounds after 5 of warm-up, shuffled with seed 11
-kernel       Linux 6.18.44, x64, virtual machine
-cpu          A Processor @ 2.80GHz × 2
+kernel       Linux 6.18.44, x64, virtual machine, PREEMPT, HZ 250
+cpu          A Processor @ 2.80GHz × 2, microcode 0x1
 mitigations  2 mitigated (spectre_v1, spectre_v2); 1 vulnerable (mds); 1 not affected
 load         1.50 0.75 0.25
 node         v20.20.2, uid 0, with CAP_SYS_ADMIN
@@ -25,40 +25,40 @@ ffi          system calls through ffi-rs
 shell        not available: unshare was not found
 
 until clone3 returned, inside the program, µs
-flags   p50   p90   p99    mean ± σ   min   max  ops/s   over none
-──────────────────────────────────────────────────────────────────
-none   26.0  27.1  28.8  26.1 ± 0.9  25.1  29.8  38349
-uts    28.6  31.0  33.9  29.0 ± 1.5  27.5  34.9  34529  +2.6 ± 0.4
-net    28.3  29.8  31.8  28.7 ± 1.0  27.5  32.6  34896  +2.4 ± 0.5
+flags   p50   p90   p99  p99.9    mean ± σ   min   max  ops/s      distribution   over none  × none
+───────────────────────────────────────────────────────────────────────────────────────────────────
+none   26.0  27.1  28.8   29.7  26.1 ± 0.9  25.1  29.8  38349  ███▃▃····▁······
+uts    28.6  31.0  33.9   34.8  29.0 ± 1.5  27.5  34.9  34529  ····▁█▆█▃·▂▂▁▁·▁  +2.6 ± 0.4    1.10
+net    28.3  29.8  31.8   32.5  28.7 ± 1.0  27.5  32.6  34896  ····▁█▃▄▄▃▁··▁··  +2.4 ± 0.5    1.09
 
 until reaped, inside the program, µs
-flags  p50   p90   p99  mean ± σ  min   max  ops/s  over none
-─────────────────────────────────────────────────────────────
-none   826   875   945  836 ± 34  801   966   1196
-uts    912   966  1111  925 ± 52  880  1145   1082   +86 ± 16
-net    906  1000  1075  926 ± 52  880  1085   1079   +80 ± 16
+flags  p50   p90   p99  p99.9  mean ± σ  min   max  ops/s      distribution  over none  × none
+──────────────────────────────────────────────────────────────────────────────────────────────
+none   826   875   945    964  836 ± 34  801   966   1196  █▇▄▃▄·▁··▁······
+uts    912   966  1111   1141  925 ± 52  880  1145   1082  ····▇██▄▃▁▂··▁·▁   +86 ± 16    1.10
+net    906  1000  1075   1084  926 ± 52  880  1085   1079  ····███·▃▃▃·▁▁▁·   +80 ± 16    1.10
 
 until exit is known, from JavaScript, µs
-flags  way                     p50   p90   p99    mean ± σ   min   max  ops/s  over none
-────────────────────────────────────────────────────────────────────────────────────────
-none   ffi spawn              2373  2564  2779  2404 ± 112  2302  2871    416
-none   child_process          2460  2631  2742   2489 ± 90  2401  2773    402
-none   child_process unshare  2565  2767  2879  2602 ± 102  2502  2907    384
-uts    ffi spawn              2942  3247  3322  3001 ± 136  2868  3343    333  +570 ± 45
-uts    child_process unshare  3049  3230  3519  3090 ± 125  2973  3531    324  +483 ± 54
+flags  way                     p50   p90   p99  p99.9    mean ± σ   min   max  ops/s      distribution  over none  × none
+─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+none   ffi spawn              2373  2564  2779   2862  2404 ± 112  2302  2871    416  █▅▁▂··▁·········
+none   child_process          2460  2631  2742   2770   2489 ± 90  2401  2773    402  ·█▅▁▂▁··········
+none   child_process unshare  2565  2767  2879   2904  2602 ± 102  2502  2907    384  ··█▇▂▂▁·········
+uts    ffi spawn              2942  3247  3322   3341  3001 ± 136  2868  3343    333  ······██▃▂▃·····  +570 ± 45    1.24
+uts    child_process unshare  3049  3230  3519   3529  3090 ± 125  2973  3531    324  ·······▇█▃▁·▁···  +483 ± 54    1.19
 net    ffi spawn              refused: setup-failed [1]
-net    child_process unshare  3297  3680  3973  3364 ± 199  3195  4080    297  +732 ± 53
+net    child_process unshare  3297  3680  3973   4069  3364 ± 199  3195  4080    297  ·········▇█▃▂▂▂▁  +732 ± 53    1.29
 
 event loop blocked, by one call, from JavaScript, µs
-flags  way                    p50  p90  p99  mean ± σ  min  max  ops/s  over none
-─────────────────────────────────────────────────────────────────────────────────
-none   ffi spawn              521  562  589  527 ± 24  500  591   1897
-none   child_process          513  546  575  519 ± 19  500  584   1925
-none   child_process unshare  510  550  580  519 ± 20  500  588   1926
-uts    ffi spawn              562  605  630  571 ± 22  550  633   1752   +42 ± 14
-uts    child_process unshare  570  591  616  572 ± 16  550  627   1747   +61 ± 11
+flags  way                    p50  p90  p99  p99.9  mean ± σ  min  max  ops/s      distribution  over none  × none
+──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+none   ffi spawn              521  562  589    591  527 ± 24  500  591   1897  █▄▆▁▂▂▂·········
+none   child_process          513  546  575    583  519 ± 19  500  584   1925  █▄▃▂▁·▁·········
+none   child_process unshare  510  550  580    587  519 ± 20  500  588   1926  █▂▃▁▁▁▁·········
+uts    ffi spawn              562  605  630    633  571 ± 22  550  633   1752  ···▅█▄▃▃▁▁······   +42 ± 14    1.08
+uts    child_process unshare  570  591  616    626  572 ± 16  550  627   1747  ···▂█▇▅▂·▁······   +61 ± 11    1.12
 net    ffi spawn              refused: setup-failed [1]
-net    child_process unshare  578  625  745  585 ± 42  550  764   1708   +68 ± 10
+net    child_process unshare  578  625  745    762  585 ± 42  550  764   1708  ···▂█▆▅▂▂▁····▁▁   +68 ± 10    1.13
 
 [1] Set-up failed at unshare: unshare(CLONE_NEWNET): ENOSPC: no more of them here
 over none: median less that of none in the same way, ± half of its 95% interval; one around 0 says nothing.
@@ -74,8 +74,8 @@ t.test('drawReport() keeps to the width of a terminal, and says what it left out
   const text = drawReport(fixedRun({ privileged: false }), '1.2.3', look({ width: 80 }));
   t.ok(widest(text) <= 80, `${widest(text)} columns`);
   t.match(text, /^Too narrow a terminal for: .*min, max/m);
-  t.match(text, /p50 .* over none$/m, 'what matters most stays');
-  t.notMatch(drawReport(fixedRun(), '1.2.3', look({ width: 120 })), /Too narrow/);
+  t.match(text, /p50 .* over none( +× none)?$/m, 'what matters most stays');
+  t.notMatch(drawReport(fixedRun(), '1.2.3', look({ width: 130 })), /Too narrow/);
 });
 
 t.test('drawReport() says that user was added, and what it costs', async (t) => {
@@ -171,7 +171,7 @@ t.test('findWarnings() warns of load, of few samples, of lack of time and of row
   const found = (changes: object, facts: object) =>
     findWarnings(
       { ...context, backends: [], ...changes },
-      { asked: 100, rounds: 100, ended: 'complete', ...facts },
+      { asked: 100, rounds: 100, ended: 'complete', levels: [], disturbance: QUIET, ...facts },
       [],
     ).map(({ type }) => type);
   t.same(found({ loadAverage: [0.9, 5, 5] }, {}), []);
@@ -180,7 +180,7 @@ t.test('findWarnings() warns of load, of few samples, of lack of time and of row
   t.same(found({ loadAverage: [0, 0, 0] }, { ended: 'out-of-time' }), ['out-of-time']);
   const [rank] = findWarnings(
     { ...context, backends: [], loadAverage: [0] },
-    { asked: 100, rounds: 100, ended: 'complete' },
+    { asked: 100, rounds: 100, ended: 'complete', levels: [], disturbance: QUIET },
     tables.slice(0, 1),
   );
   t.match(rank, { type: 'unrankable', message: 'Too noisy to rank, until clone3 returned: net ~ uts (try -n 400)' });

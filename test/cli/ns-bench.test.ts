@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -66,10 +68,18 @@ const withoutFfi = ffi.isErr() ? ffi.error.message : false;
 t.test('ns-bench refuses bad arguments with 2 and a sentence', async (t) => {
   const cases: readonly [readonly string[], string][] = [
     [['-n', '0'], 'ns-bench: Option "--iterations" is "0", wanted a whole number from 1 to 1000000\n'],
-    [['--warmup', 'x'], 'ns-bench: Option "--warmup" is "x", wanted a whole number from 0 to 1000000\n'],
+    [['--warmup', 'x'], 'ns-bench: Option "--warmup" is "x", wanted "auto" or a whole number from 0 to 1000000\n'],
     [['--seed=1.5'], 'ns-bench: Option "--seed" is "1.5", wanted a whole number from 0 to 4294967295\n'],
     [['--backend', 'x'], 'ns-bench: Option "--backend" is "x", wanted one of auto, ffi, shell\n'],
     [['--flag', 'none'], "ns-bench: unknown option '--flag' (Did you mean --flags?)\n"],
+    [
+      ['--save', '/nonexistent/x'],
+      'ns-bench: Option "--save" is "/nonexistent/x", wanted a file in a directory that can be written to (ENOENT)\n',
+    ],
+    [
+      ['--compare', '/nonexistent/x'],
+      'ns-bench: Option "--compare" is "/nonexistent/x", wanted a run that was saved: ENOENT\n',
+    ],
     [['-n'], "ns-bench: option '-n, --iterations <count>' argument missing\n"],
   ];
   for (const [argv, sentence] of cases) t.same(await bench(argv), { code: 2, stdout: '', stderr: sentence });
@@ -95,6 +105,11 @@ t.test('ns-bench tells its version and its options', async (t) => {
     '--no-peers',
     '--seed',
     '--json',
+    '--csv',
+    '--markdown',
+    '--save',
+    '--compare',
+    '--noise',
   ]) {
     t.match(help.stdout, option);
   }
@@ -135,6 +150,41 @@ t.test('ns-bench --json measures every case as often as it is asked', { skip: wi
       `${id}: a part is no longer than the whole`,
     );
   }
+});
+
+t.test('ns-bench saves a run and compares a later one with it', { skip: withoutFfi }, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'ns-bench-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, 'run.json');
+  const few = ['-n', '10', '-w', '0', '--no-peers', '--backend', 'ffi', '--flags', 'none'];
+  t.equal((await bench([...few, '--save', file])).code, 0);
+  const run = JSON.parse(readFileSync(file, 'utf8'));
+  t.match(run, { schema: 'linux-namespaces/ns-bench', rounds: 10, comparison: null });
+  // Nothing is slower than this: every time of the earlier run as if it had been an hour.
+  const scaled = (factor: number): void => {
+    const cases = run.cases.map((one: { samples: Record<string, number[]> }) => ({
+      ...one,
+      samples: Object.fromEntries(
+        Object.entries(one.samples).map(([quantity, list]) => [quantity, list.map((ns) => ns * factor)]),
+      ),
+    }));
+    writeFileSync(file, JSON.stringify({ ...run, cases }));
+  };
+  scaled(1e4);
+  const faster = await bench([...few, '--compare', file]);
+  t.equal(faster.code, 0);
+  t.match(faster.stdout, /0 slower, 4 faster, 0 the same/);
+  scaled(1e-4);
+  const slower = await bench([...few, '--json', '--compare', file]);
+  t.equal(slower.code, 3);
+  const verdicts = JSON.parse(slower.stdout).comparison.rows.map(({ verdict }: { verdict: string }) => verdict);
+  t.same(verdicts, ['slower', 'slower', 'slower', 'slower']);
+});
+
+t.test('ns-bench prints CSV and Markdown', { skip: withoutFfi }, async (t) => {
+  const few = ['-n', '3', '-w', '0', '--no-peers', '--backend', 'ffi', '--flags', 'none'];
+  t.match(await bench([...few, '--csv']), { code: 0, stdout: /^quantity,way,flags,.*\r\ncloneNs,ffi program,none,3,/ });
+  t.match(await bench([...few, '--markdown']), { code: 0, stdout: /^## ns-bench .*\n\n- kernel: Linux / });
 });
 
 t.test('ns-bench prints tables without colour codes where there is no terminal', { skip: withoutFfi }, async (t) => {

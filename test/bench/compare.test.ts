@@ -1,0 +1,158 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ansis } from 'ansis';
+import t from 'tap';
+import { type Baseline, parseBaseline, readBaseline } from '../../bench/compare/baseline.ts';
+import { compareRuns } from '../../bench/compare/compare.ts';
+import { findDifferences } from '../../bench/compare/fingerprint.ts';
+import { drawComparison } from '../../bench/report/comparison.ts';
+import { csvReport } from '../../bench/report/csv.ts';
+import { jsonReport } from '../../bench/report/json.ts';
+import { markdownReport } from '../../bench/report/markdown.ts';
+import { checkWritable, saveText } from '../../bench/save.ts';
+import { seededRandom } from '../../bench/statistics/random.ts';
+import { fixedRun } from './fixed-run.ts';
+
+const run = fixedRun();
+const saved = (): string => JSON.stringify(jsonReport(run, '1.2.3'));
+const baseline = (): Baseline => parseBaseline(saved())._unsafeUnwrap();
+
+/** The baseline as if every time of some cases had been another. */
+const changed = (part: string, factor: number): Baseline => {
+  const { samples, ...rest } = baseline();
+  const times = new Map(
+    [...samples].map(([id, lists]) => [
+      id,
+      id.includes(part)
+        ? Object.fromEntries(Object.entries(lists).map(([quantity, list]) => [quantity, list.map((ns) => ns * factor)]))
+        : lists,
+    ]),
+  );
+  return { ...rest, samples: times };
+};
+
+const compared = (before: Baseline, noise = 0.05) =>
+  compareRuns(run.tables, run.context, before, noise, seededRandom(1));
+
+t.test('compareRuns() finds a run no slower than itself', async (t) => {
+  const { rows, unmatched, differences } = compared(baseline(), 0);
+  t.ok(rows.length >= 15 && rows.every(({ verdict, ratio }) => verdict === 'same' && ratio.value === 1));
+  t.same([unmatched, differences], [['ffi-spawn:net'], []], 'net has no times in either');
+});
+
+t.test('compareRuns() calls slower and faster what is, and only that', async (t) => {
+  const slower = compared(changed('program:uts', 0.8)).rows;
+  for (const { id, verdict, ratio } of slower) {
+    t.equal(verdict, id === 'ffi-program:uts' ? 'slower' : 'same', id);
+    if (verdict === 'slower') t.ok(ratio.low < 1.25 && ratio.high > 1.25 && ratio.low > 1.1, JSON.stringify(ratio));
+  }
+  const verdicts = compared(changed('program:uts', 1.25)).rows.filter(({ verdict }) => verdict === 'faster');
+  t.same(new Set(verdicts.map(({ id }) => id)), new Set(['ffi-program:uts']));
+});
+
+t.test('compareRuns() lets noise pass', async (t) => {
+  t.ok(compared(changed('', 0.85), 0.5).rows.every(({ verdict }) => verdict === 'same'));
+  t.ok(compared(changed('', 0.85), 0).rows.some(({ verdict }) => verdict === 'slower'));
+});
+
+t.test('findDifferences() names what two machines differ in, and not their weather', async (t) => {
+  const { context } = run;
+  const other = {
+    ...context,
+    loadAverage: [9, 9, 9],
+    kernel: '5.10.0',
+    cpu: { ...context.cpu, governor: 'powersave' },
+    kernelConfig: null,
+  };
+  t.same(findDifferences({ ...context }, other), [
+    { fact: 'kernel', before: '6.18.44', now: '5.10.0' },
+    { fact: 'kernelConfig.HZ', before: '250', now: 'unknown' },
+    { fact: 'kernelConfig.PREEMPT', before: 'y', now: 'unknown' },
+    { fact: 'kernelConfig', before: 'unknown', now: 'null' },
+    { fact: 'cpu.governor', before: 'null', now: 'powersave' },
+  ]);
+  t.same(findDifferences({ ...context }, { ...context }), []);
+});
+
+t.test('parseBaseline() refuses what is no run, and says why', async (t) => {
+  const refused = (change: (json: Record<string, unknown>) => void): string => {
+    const json = JSON.parse(saved());
+    change(json);
+    return parseBaseline(JSON.stringify(json))._unsafeUnwrapErr();
+  };
+  t.equal(parseBaseline('{')._unsafeUnwrapErr(), 'it is no JSON');
+  t.equal(parseBaseline('[]')._unsafeUnwrapErr(), 'it is no run of ns-bench');
+  t.equal(
+    refused((json) => {
+      json['schemaVersion'] = 7;
+    }),
+    'its schemaVersion is 7, this ns-bench reads 1',
+  );
+  t.equal(
+    refused((json) => {
+      json['context'] = null;
+    }),
+    'fields of a run are missing',
+  );
+  const unreadable = 'a case has no samples that can be read';
+  for (const samples of [null, 7, { totalNs: ['1'] }, { totalNs: [-1] }, { totalNs: 5 }]) {
+    t.equal(
+      refused((json) => {
+        json['cases'] = [{ id: 'x', samples }];
+      }),
+      unreadable,
+    );
+  }
+  t.equal(readBaseline('/nonexistent/run.json')._unsafeUnwrapErr(), 'ENOENT');
+});
+
+t.test('drawComparison() draws verdicts and tells of other machines', async (t) => {
+  const before = changed('program:uts', 0.8);
+  const text = drawComparison(compared({ ...before, context: { ...before.context, kernel: '5.10.0' } }), {
+    paint: new Ansis(0),
+    width: 100,
+  });
+  t.match(text, /^uts +ffi program +until reaped +\d+ µs +912 µs +\+25\.0% .* slower$/m);
+  t.match(text, /^2 slower, 0 faster, \d+ the same, beyond a noise of 5%\.$/m);
+  t.match(text, /^- kernel: 5\.10\.0 -> 6\.18\.44$/m);
+  t.match(text, 'In one of the two runs only: ffi-spawn:net.');
+});
+
+t.test('csvReport() has a line for each row, and a field for each head', async (t) => {
+  const lines = csvReport(run).trimEnd().split('\r\n');
+  const heads = lines[0]?.split(',') ?? [];
+  t.equal(lines.length, 1 + run.tables.reduce((sum, { rows }) => sum + rows.length, 0));
+  const [none = '', uts = ''] = lines.slice(1);
+  t.equal(none.split(',').length, heads.length);
+  const field = (line: string, head: string) => line.split(',')[heads.indexOf(head)];
+  t.equal(field(none, 'over_none_ns'), '');
+  t.equal(Number(field(uts, 'p50_ns')), run.tables[0]?.rows[1]?.summary?.p50);
+  t.equal(Number(field(uts, 'ratio_to_none')), run.tables[0]?.rows[1]?.overNone?.ratio.value);
+  t.match(csvReport(run), /,Set-up failed at unshare: .*no more of them here\r\n/);
+});
+
+t.test('markdownReport() gives tables of equal width', async (t) => {
+  const text = markdownReport(run, '1.2.3');
+  t.match(text, /^## ns-bench 1\.2\.3: \/bin\/true/);
+  t.match(text, /^- kernel: Linux 6\.18\.44, x64, virtual machine, PREEMPT, HZ 250$/m);
+  for (const table of text.split('\n\n').filter((part) => part.startsWith('|'))) {
+    t.equal(new Set(table.split('\n').map((line) => line.split(/(?<!\\)\|/).length)).size, 1, table.slice(0, 40));
+  }
+  t.match(text, /^- The shell backend is not measured/m);
+});
+
+t.test('saveText() writes a file as a whole, or says why not', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'ns-bench-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, 'run.json');
+  writeFileSync(file, 'old');
+  t.ok(checkWritable(file).isOk());
+  t.ok(saveText(file, 'new').isOk());
+  t.equal(readFileSync(file, 'utf8'), 'new');
+  t.same(readdirSync(dir), ['run.json'], 'and nothing else');
+  t.equal(checkWritable(dir)._unsafeUnwrapErr(), 'a file, not a directory');
+  t.equal(checkWritable('')._unsafeUnwrapErr(), 'a file name');
+  t.match(checkWritable(join(dir, 'none/run.json'))._unsafeUnwrapErr(), 'ENOENT');
+  t.equal(saveText(join(dir, 'none/run.json'), '')._unsafeUnwrapErr(), 'ENOENT');
+});
