@@ -32,7 +32,7 @@ export interface BadOption {
 }
 
 /** How a run is printed. */
-export type Format = 'text' | 'json' | 'csv' | 'markdown';
+type Format = 'text' | 'json' | 'csv' | 'markdown';
 
 /** What a run is made from. */
 export interface CheckedOptions {

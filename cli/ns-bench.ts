@@ -2,25 +2,8 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
-import { ok } from 'neverthrow';
-import type { BenchRun, TypedOptions } from '../bench/index.ts';
-
-/** What a command-line program talks to. */
-export interface BenchIo {
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly env: Readonly<NodeJS.ProcessEnv>;
-  /** Ends the run early; its reason is the exit code, 130 when it is none. */
-  readonly stop: AbortSignal;
-}
-
-/** What stands in front of a warning takes part of its first line. */
-const MARGIN = 'ns-bench: warning: '.length;
-
-const NOTHING_MEASURED = 1;
-const BAD_ARGUMENTS = 2;
-const SLOWER = 3;
-const INTERRUPTED = 130;
+import type { TypedOptions } from '../bench/index.ts';
+import { BAD_ARGUMENTS, type BenchIo, say } from './ns-bench/io.ts';
 
 const version = (): string =>
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version as string;
@@ -63,10 +46,6 @@ const program = ({ stdout }: BenchIo): Command =>
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => undefined });
 
-const say = ({ stderr }: BenchIo, message: string): void => {
-  stderr.write(`ns-bench: ${message}\n`);
-};
-
 const parse = (argv: readonly string[], io: BenchIo): TypedOptions | number => {
   const command = program(io);
   try {
@@ -84,14 +63,6 @@ const parse = (argv: readonly string[], io: BenchIo): TypedOptions | number => {
   };
 };
 
-/** Whether any time was taken of what was asked for; `none`, which is there to compare with, does not count beside others. */
-const measuredAny = ({ tables, options }: BenchRun): boolean =>
-  tables.some(({ rows }) =>
-    rows.some(({ summary, flags }) => summary !== null && (flags !== 'none' || options.sets.every(isNone))),
-  );
-
-const isNone = ({ name }: { readonly name: string }): boolean => name === 'none';
-
 /**
  * Runs ns-bench.
  *
@@ -102,73 +73,8 @@ export const main = async (argv: readonly string[], io: BenchIo): Promise<number
   const typed = parse(argv, io);
   if (typeof typed === 'number') return typed;
   // Only now is anything heavy loaded: --help and a slip of the finger are answered at once.
-  const { checkOptions, checkWritable, compareRuns, csvReport, drawComparison, drawReport, jsonReport, ...others } =
-    await import('../bench/index.ts');
-  const { lookOf, markdownReport, openBackends, progressOn, readBaseline, runBench, saveText, seededRandom, wrap } =
-    others;
-  const checked = checkOptions(typed);
-  if (checked.isErr()) {
-    const { option, value, wanted } = checked.error;
-    say(io, `Option "${option}" is ${JSON.stringify(value)}, wanted ${wanted}`);
-    return BAD_ARGUMENTS;
-  }
-  const { bench, backends, named, format, save, compare } = checked.value;
-  const refuse = (option: string, value: string) => (wanted: string) => {
-    say(io, `Option "${option}" is ${JSON.stringify(value)}, wanted ${wanted}`);
-    return BAD_ARGUMENTS;
-  };
-  const writable = save === null ? ok() : checkWritable(save).mapErr(refuse('--save', save));
-  if (writable.isErr()) return writable.error;
-  const baseline =
-    compare === null
-      ? ok(null)
-      : readBaseline(compare.file).mapErr((what) => refuse('--compare', compare.file)(`a run that was saved: ${what}`));
-  if (baseline.isErr()) return baseline.error;
-  const opened = openBackends(backends);
-  const [unavailable] = opened.errors;
-  if (named && unavailable !== undefined) {
-    say(io, unavailable.message);
-    return NOTHING_MEASURED;
-  }
-  const progress = progressOn(io.stderr);
-  const run = await runBench(bench, opened, { stop: io.stop, onRound: progress.update });
-  progress.stop();
-  const comparison =
-    compare === null || baseline.value === null
-      ? null
-      : compareRuns(run.tables, run.context, baseline.value, compare.noise, seededRandom(bench.seed));
-  const json = (): string => `${JSON.stringify({ ...jsonReport(run, version()), comparison })}\n`;
-  const look = lookOf(io.stdout, io.env);
-  const printed = {
-    text: () => drawReport(run, version(), look),
-    json,
-    csv: () => csvReport(run),
-    markdown: () => markdownReport(run, version()),
-  };
-  io.stdout.write(printed[format]());
-  if (comparison !== null && format !== 'json') {
-    // Data stay data: a table for a person goes where the warnings go.
-    const screen = format === 'text' ? io.stdout : io.stderr;
-    screen.write(`\n${drawComparison(comparison, lookOf(screen, io.env))}`);
-  }
-  const saved = save === null ? ok() : saveText(save, json());
-  const { paint, width } = lookOf(io.stderr, io.env);
-  for (const { message } of run.warnings) {
-    io.stderr.write(`ns-bench: ${paint.yellow('warning')}: ${wrap(message, width - MARGIN, 2)}\n`);
-  }
-  if (run.rounds.ended === 'interrupted') {
-    say(io, `interrupted after ${run.rounds.rounds} of ${bench.iterations} rounds`);
-    return typeof io.stop.reason === 'number' ? io.stop.reason : INTERRUPTED;
-  }
-  if (saved.isErr()) {
-    say(io, `"${save}" could not be written: ${saved.error}`);
-    return NOTHING_MEASURED;
-  }
-  if (!measuredAny(run)) {
-    say(io, 'nothing of what was asked for could be measured on this machine');
-    return NOTHING_MEASURED;
-  }
-  return comparison?.rows.some(({ verdict }) => verdict === 'slower') ? SLOWER : 0;
+  const { runTyped } = await import('./ns-bench/run.ts');
+  return runTyped(typed, io, version());
 };
 
 const asProgram = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /** What the processors did since the machine was started, in ticks. */
-export interface CpuTimes {
+interface CpuTimes {
   readonly all: number;
   /** Time in which a virtual processor wanted to run and the host did not let it. */
   readonly steal: number;

@@ -1,0 +1,108 @@
+import { ok } from 'neverthrow';
+import {
+  type BenchRun,
+  checkOptions,
+  checkWritable,
+  compareRuns,
+  csvReport,
+  drawComparison,
+  drawReport,
+  jsonReport,
+  lookOf,
+  markdownReport,
+  openBackends,
+  progressOn,
+  readBaseline,
+  runBench,
+  saveText,
+  seededRandom,
+  type TypedOptions,
+  wrap,
+} from '../../bench/index.ts';
+import { BAD_ARGUMENTS, type BenchIo, say } from './io.ts';
+
+/** What stands in front of a warning takes part of its first line. */
+const MARGIN = 'ns-bench: warning: '.length;
+
+const NOTHING_MEASURED = 1;
+const SLOWER = 3;
+const INTERRUPTED = 130;
+
+/** Whether any time was taken of what was asked for; `none`, which is there to compare with, does not count beside others. */
+const measuredAny = ({ tables, options }: BenchRun): boolean =>
+  tables.some(({ rows }) =>
+    rows.some(({ summary, flags }) => summary !== null && (flags !== 'none' || options.sets.every(isNone))),
+  );
+
+const isNone = ({ name }: { readonly name: string }): boolean => name === 'none';
+
+/**
+ * Checks what was typed, measures, prints and saves.
+ *
+ * @returns the exit code
+ */
+export const runTyped = async (typed: TypedOptions, io: BenchIo, version: string): Promise<number> => {
+  const checked = checkOptions(typed);
+  if (checked.isErr()) {
+    const { option, value, wanted } = checked.error;
+    say(io, `Option "${option}" is ${JSON.stringify(value)}, wanted ${wanted}`);
+    return BAD_ARGUMENTS;
+  }
+  const { bench, backends, named, format, save, compare } = checked.value;
+  const refuse = (option: string, value: string) => (wanted: string) => {
+    say(io, `Option "${option}" is ${JSON.stringify(value)}, wanted ${wanted}`);
+    return BAD_ARGUMENTS;
+  };
+  const writable = save === null ? ok() : checkWritable(save).mapErr(refuse('--save', save));
+  if (writable.isErr()) return writable.error;
+  const baseline =
+    compare === null
+      ? ok(null)
+      : readBaseline(compare.file).mapErr((what) => refuse('--compare', compare.file)(`a run that was saved: ${what}`));
+  if (baseline.isErr()) return baseline.error;
+  const opened = openBackends(backends);
+  const [unavailable] = opened.errors;
+  if (named && unavailable !== undefined) {
+    say(io, unavailable.message);
+    return NOTHING_MEASURED;
+  }
+  const progress = progressOn(io.stderr);
+  const run = await runBench(bench, opened, { stop: io.stop, onRound: progress.update });
+  progress.stop();
+  const comparison =
+    compare === null || baseline.value === null
+      ? null
+      : compareRuns(run.tables, run.context, baseline.value, compare.noise, seededRandom(bench.seed));
+  const json = (): string => `${JSON.stringify({ ...jsonReport(run, version), comparison })}\n`;
+  const look = lookOf(io.stdout, io.env);
+  const printed = {
+    text: () => drawReport(run, version, look),
+    json,
+    csv: () => csvReport(run),
+    markdown: () => markdownReport(run, version),
+  };
+  io.stdout.write(printed[format]());
+  if (comparison !== null && format !== 'json') {
+    // Data stay data: a table for a person goes where the warnings go.
+    const screen = format === 'text' ? io.stdout : io.stderr;
+    screen.write(`\n${drawComparison(comparison, lookOf(screen, io.env))}`);
+  }
+  const saved = save === null ? ok() : saveText(save, json());
+  const { paint, width } = lookOf(io.stderr, io.env);
+  for (const { message } of run.warnings) {
+    io.stderr.write(`ns-bench: ${paint.yellow('warning')}: ${wrap(message, width - MARGIN, 2)}\n`);
+  }
+  if (run.rounds.ended === 'interrupted') {
+    say(io, `interrupted after ${run.rounds.rounds} of ${bench.iterations} rounds`);
+    return typeof io.stop.reason === 'number' ? io.stop.reason : INTERRUPTED;
+  }
+  if (saved.isErr()) {
+    say(io, `"${save}" could not be written: ${saved.error}`);
+    return NOTHING_MEASURED;
+  }
+  if (!measuredAny(run)) {
+    say(io, 'nothing of what was asked for could be measured on this machine');
+    return NOTHING_MEASURED;
+  }
+  return comparison?.rows.some(({ verdict }) => verdict === 'slower') ? SLOWER : 0;
+};
