@@ -37,6 +37,8 @@ export const SETUP_STEPS = [
   'unshare',
   'credentials',
   'propagation',
+  'root',
+  'mount',
   'mount-proc',
   'hostname',
   'domainname',

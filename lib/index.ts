@@ -26,6 +26,22 @@ export type { ExitStatus, ResourceUsage } from './exit.ts';
 export { explain } from './explain.ts';
 export { type FullIdRange, fitIdRange, type IdMapPlan, type IdMapWord, type IdRange } from './id-map.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
+export type {
+  BindMount,
+  ChangeEntry,
+  DevMount,
+  DirectoryEntry,
+  FileMount,
+  KernelMount,
+  MountSpec,
+  OverlayMount,
+  ProcMount,
+  PropagationEntry,
+  RootMethod,
+  RootSpec,
+  SymlinkEntry,
+  TmpfsMount,
+} from './mounts.ts';
 export {
   cloneFlags,
   isNamespaceType,
@@ -36,7 +52,15 @@ export {
 } from './namespace.ts';
 export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
-export type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
+export type {
+  MountAttributes,
+  MountPlan,
+  MountPropagation,
+  Propagation,
+  RootPlan,
+  SpawnPlan,
+  StdioPlan,
+} from './plan.ts';
 export { type RunResult, run } from './run.ts';
 export type { SignalName } from './signal.ts';
 export { spawn } from './spawn.ts';

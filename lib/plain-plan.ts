@@ -10,6 +10,8 @@ export const plainPlan = (command: string, args: readonly string[]): SpawnPlan =
   hostname: null,
   domainname: null,
   propagation: null,
+  mounts: [],
+  root: null,
   mountProc: null,
   idMap: null,
   cwd: null,

@@ -4,6 +4,8 @@ import { invalidOption } from './errors.ts';
 import { isNamespaceType, NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
 import type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
 import { planMaps } from './plan-maps.ts';
+import { planMounts } from './plan-mounts.ts';
+import { planRoot } from './plan-root.ts';
 import { signalNumber } from './signal.ts';
 import type { SpawnSpec, Stdio } from './spec.ts';
 
@@ -44,11 +46,15 @@ const planPropagation = (
     : err(invalidOption('propagation', value, `one of ${PROPAGATIONS.join(', ')}`));
 };
 
-const planMountProc = (value: SpawnSpec['mountProc'], types: ReadonlySet<NamespaceType>): Checked<string | null> => {
-  if (value === undefined || value === false) return ok(null);
-  return (value === true ? ok('/proc') : pathString('mountProc', value)).andThen((path) =>
-    needs('mountProc', path, types, 'mnt'),
-  );
+const planMountProc = ({ mountProc, root }: SpawnSpec, types: ReadonlySet<NamespaceType>): Checked<string | null> => {
+  if (mountProc === undefined || mountProc === false) return ok(null);
+  return (mountProc === true ? ok('/proc') : pathString('mountProc', mountProc))
+    .andThen((path) =>
+      root === undefined || path.startsWith('/')
+        ? ok(path)
+        : err(invalidOption('mountProc', mountProc, 'an absolute path with "root"')),
+    )
+    .andThen((path) => needs('mountProc', path, types, 'mnt'));
 };
 
 const planStdioEntry = (entry: Stdio | undefined | null, fd: number): Checked<StdioPlan> => {
@@ -152,7 +158,9 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       hostname: planUtsName('hostname', spec.hostname, types),
       domainname: planUtsName('domainname', spec.domainname, types),
       propagation: planPropagation(spec.propagation, types),
-      mountProc: planMountProc(spec.mountProc, types),
+      mounts: planMounts(spec, types),
+      root: planRoot(spec, types),
+      mountProc: planMountProc(spec, types),
       idMap: planMaps(spec, types),
       cwd: optional(spec.cwd, (cwd) => pathString('cwd', cwd)),
       stdio: planStdio(spec.stdio),

@@ -1,8 +1,8 @@
 import type { IdMapPlan } from './id-map.ts';
+import type { MountPlan, Propagation, RootPlan } from './mounts.ts';
 import type { NamespaceType } from './namespace.ts';
 
-/** What mount events pass between a new mount namespace and the one it was copied from; mount_namespaces(7). */
-export type Propagation = 'private' | 'slave' | 'shared' | 'unchanged';
+export type { MountAttributes, MountPlan, MountPropagation, Propagation, RootPlan } from './mounts.ts';
 
 /** One fd of the child: nothing (/dev/null), a pipe to us, or a copy of one of ours. */
 export type StdioPlan =
@@ -25,6 +25,10 @@ export interface SpawnPlan {
   readonly domainname: string | null;
   /** null without a new mount namespace. */
   readonly propagation: Propagation | null;
+  /** In their order, after the propagation has been set and before proc is mounted. */
+  readonly mounts: readonly MountPlan[];
+  /** null: the caller's root. */
+  readonly root: RootPlan | null;
   /** The directory on which proc is mounted. */
   readonly mountProc: string | null;
   /** null without maps. */

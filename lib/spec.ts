@@ -1,7 +1,7 @@
 import type { Backend } from './backend.ts';
 import type { IdMapWord, IdRange } from './id-map.ts';
+import type { MountSpec, Propagation, RootSpec } from './mounts.ts';
 import type { NamespaceType } from './namespace.ts';
-import type { Propagation } from './plan.ts';
 import type { SignalName } from './signal.ts';
 
 /** One standard stream, or a further fd, of a child. */
@@ -20,6 +20,10 @@ export interface SpawnSpec {
   readonly domainname?: string;
   /** The propagation of all mounts inside; `private` when left out. Wants `mnt`. */
   readonly propagation?: Propagation;
+  /** Mounts, and files, links and directories, to be made in this order. Wants `mnt`. */
+  readonly mounts?: readonly MountSpec[];
+  /** The root directory inside. The working directory is `/` then, unless `cwd` says otherwise. See pivot_root(2). */
+  readonly root?: RootSpec;
   /** Mounts a new proc on `/proc`, or on the given directory; wants `mnt`, and `pid` to be of use. */
   readonly mountProc?: boolean | string;
   /** Maps the caller's user and group to 0 inside; wants `user`. Of other maps only words go with it. */

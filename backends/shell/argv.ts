@@ -4,6 +4,7 @@ import type { SpawnPlan, StdioPlan } from '../../lib/plan.ts';
 import { signalName } from '../../lib/signal.ts';
 import type { CommandLine } from './command-line.ts';
 import { type Passage, passage, RESERVED_NAMES } from './environment.ts';
+import { refuseMounts } from './mounts.ts';
 import { isAtLeast, need } from './needs.ts';
 import { procMounter } from './proc-mount.ts';
 import { commandScript, END_OF_ENVIRONMENT, setUpScript } from './script.ts';
@@ -184,7 +185,8 @@ export const compile = (
   const control = stderr + 1;
   const closes = inherited.filter((fd) => fd > control);
   const variables = passage(plan.env);
-  return pickShell(plan, tools, variables, control > 9 || closes.length > 0).andThen((shell) => {
+  const picked = refuseMounts(plan).andThen(() => pickShell(plan, tools, variables, control > 9 || closes.length > 0));
+  return picked.andThen((shell) => {
     const before: readonly Stages[] = [
       guardStage(plan, tools),
       unshareStage(plan, tools),

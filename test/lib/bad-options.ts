@@ -1,4 +1,5 @@
 import type { RunSpec, SpawnSpec } from '../../lib/spec.ts';
+import { BAD_MOUNTS } from './bad-mounts.ts';
 
 /** Everything a spec takes, as JavaScript may give it. */
 export type Loose = { readonly [K in keyof (SpawnSpec & RunSpec)]?: unknown };
@@ -12,6 +13,7 @@ const user = { namespaces: ['user'] } as const;
 const range = { inside: 0, outside: 0 };
 
 export const BAD_OPTIONS: readonly BadOption[] = [
+  ...BAD_MOUNTS,
   ['namespaces', { namespaces: 'pid' }, /a list of namespace types/],
   ['namespaces', { namespaces: new Set(['pid']) }, /a list/],
   ['namespaces', { namespaces: null }, /a list/],

@@ -13,6 +13,8 @@ export const PLAIN: SpawnPlan = {
   hostname: null,
   domainname: null,
   propagation: null,
+  mounts: [],
+  root: null,
   mountProc: null,
   idMap: null,
   cwd: null,
@@ -97,6 +99,8 @@ const planWith = (namespaces: readonly NamespaceType[]): fc.Arbitrary<SpawnPlan>
       return {
         ...rest,
         namespaces,
+        mounts: [],
+        root: null,
         argv: [argv0 ?? rest.command, ...args],
         env: env.map((pair) => pair.join('=')),
         searchPath: rest.command.includes('/') ? [] : path.split(':').map((dir) => dir || '.'),

@@ -24,6 +24,7 @@ export const OPEN = {
   O_EXCL: 0o200,
   O_NONBLOCK: 0o4000,
   O_CLOEXEC: 0o2000000,
+  O_PATH: 0o10000000,
 } as const;
 
 /** asm-generic/fcntl.h, linux/fcntl.h */
@@ -31,21 +32,58 @@ export const FCNTL = { F_SETFD: 2, F_DUPFD_CLOEXEC: 1030, F_ADD_SEALS: 1033 } as
 /** linux/fcntl.h */
 export const SEALS = { F_SEAL_SEAL: 1, F_SEAL_SHRINK: 2, F_SEAL_GROW: 4, F_SEAL_WRITE: 8 } as const;
 /** linux/fcntl.h */
-export const AT = { AT_FDCWD: -100, AT_EMPTY_PATH: 0x1000 } as const;
+export const AT = { AT_FDCWD: -100, AT_SYMLINK_NOFOLLOW: 0x100, AT_EMPTY_PATH: 0x1000, AT_RECURSIVE: 0x8000 } as const;
 
 /** linux/memfd.h; MFD_EXEC since Linux 6.3 */
 export const MEMFD = { MFD_CLOEXEC: 1, MFD_ALLOW_SEALING: 2, MFD_EXEC: 0x10 } as const;
 
 /** linux/mount.h */
 export const MOUNT = {
+  MS_RDONLY: 1,
   MS_NOSUID: 2,
   MS_NODEV: 4,
   MS_NOEXEC: 8,
+  MS_REMOUNT: 0x20,
+  MS_NOATIME: 0x400,
+  MS_NODIRATIME: 0x800,
+  MS_BIND: 0x1000,
   MS_REC: 0x4000,
+  MS_UNBINDABLE: 1 << 17,
   MS_PRIVATE: 1 << 18,
   MS_SLAVE: 1 << 19,
   MS_SHARED: 1 << 20,
+  MS_RELATIME: 1 << 21,
 } as const;
+
+/** linux/mount.h; since Linux 5.12 */
+export const MOUNT_ATTR = {
+  MOUNT_ATTR_RDONLY: 1,
+  MOUNT_ATTR_NOSUID: 2,
+  MOUNT_ATTR_NODEV: 4,
+  MOUNT_ATTR_NOEXEC: 8,
+  MOUNT_ATTR_IDMAP: 0x100000,
+} as const;
+/** struct mount_attr of linux/mount.h: attr_set, attr_clr, propagation, userns_fd. */
+export const MOUNT_ATTR_SIZE = 32;
+/** linux/mount.h; since Linux 5.2 */
+export const OPEN_TREE = {
+  OPEN_TREE_CLONE: 1,
+  OPEN_TREE_CLOEXEC: 0o2000000,
+  AT_EMPTY_PATH: 0x1000,
+  AT_RECURSIVE: 0x8000,
+} as const;
+/** linux/mount.h; since Linux 5.2 */
+export const MOVE_MOUNT = { MOVE_MOUNT_F_EMPTY_PATH: 4, MOVE_MOUNT_T_EMPTY_PATH: 0x40 } as const;
+/** linux/fs.h */
+export const UMOUNT = { MNT_DETACH: 2, UMOUNT_NOFOLLOW: 8 } as const;
+/** linux/openat2.h; since Linux 5.6 */
+export const RESOLVE = { RESOLVE_NO_MAGICLINKS: 2, RESOLVE_IN_ROOT: 0x10 } as const;
+/** struct open_how of linux/openat2.h: flags, mode, resolve. */
+export const OPEN_HOW_SIZE = 24;
+/** linux/stat.h */
+export const S_IFREG = 0o100000;
+/** Room for a struct stat of asm/stat.h, on any architecture. */
+export const STAT_SIZE = 144;
 
 /** asm-generic/signal.h */
 export const SIG = { SIG_SETMASK: 2, SIGKILL: 9, SIGPIPE: 13, SIGCHLD: 17, SIGSTOP: 19, SIGXFSZ: 25 } as const;
@@ -59,7 +97,7 @@ export const PRCTL = {
 } as const;
 
 /** linux/capability.h */
-export const CAP = { CAP_SETGID: 6, CAP_SETUID: 7, CAP_SYS_ADMIN: 21 } as const;
+export const CAP = { CAP_SETGID: 6, CAP_SETUID: 7, CAP_SYS_CHROOT: 18, CAP_SYS_ADMIN: 21 } as const;
 /** _LINUX_CAPABILITY_VERSION_3 of linux/capability.h */
 export const CAPABILITY_VERSION_3 = 0x20080522;
 

@@ -40,6 +40,22 @@ const SYSCALLS = {
   pidfd_send_signal: [424, 424],
   clone3: [435, 435],
   close_range: [436, 436],
+  chroot: [161, 51],
+  fallocate: [285, 47],
+  fchdir: [81, 50],
+  fchmod: [91, 52],
+  mkdirat: [258, 34],
+  mknodat: [259, 33],
+  mount_setattr: [442, 442],
+  move_mount: [429, 429],
+  newfstatat: [262, 79],
+  open_tree: [428, 428],
+  openat2: [437, 437],
+  pivot_root: [155, 41],
+  readlinkat: [267, 78],
+  symlinkat: [266, 36],
+  umask: [95, 166],
+  umount2: [166, 39],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>;
 
 /** What the runner takes for the end of a program that Node runs. */

@@ -14,18 +14,21 @@ import {
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { OP, RECORD } from '../program/layout.ts';
 import { addDropCapabilities } from './capability-ops.ts';
+import { addMountProc, addMounts } from './mount-ops.ts';
+import type { MountApi } from './mount-target.ts';
 import type { Placement } from './placement.ts';
 import { RECORD_KIND } from './records.ts';
+import { addEnterRoot, addOpenRoot } from './root-ops.ts';
 import {
   addBecome,
-  addMounts,
   addNames,
   addNestedClone,
   addProcess,
+  addPropagation,
   addUnshare,
   IGNORED_BY_NODE,
 } from './set-up-ops.ts';
-import { addCloseOthers, addStdio } from './stdio-ops.ts';
+import { addCloseOthers, addEarlyDevNull, addStdio } from './stdio-ops.ts';
 
 /** Where the launch leaves what the child needs, as addresses in the child's program; -1 until then. */
 export interface Mailbox {
@@ -56,6 +59,7 @@ export interface ChildContext {
   readonly placement: Placement;
   /** Capabilities had to be made ambient to outlive the execve of the carrier. */
   readonly keptCapabilities: boolean;
+  readonly mountApi: MountApi;
   /** Open fds to be closed one by one, where close_range cannot. */
   readonly strays: readonly number[] | null;
   /** Where the child finds the caller's environment, when the plan has none; null: only in process.env. */
@@ -108,7 +112,7 @@ const addExec = (program: ProgramBuilder, { plan, envp }: ChildContext, status: 
  * ARCHITECTURE.md, up to the execve of the command.
  */
 export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: ChildContext): void => {
-  const { plan, placement, keptCapabilities, strays } = context;
+  const { plan, placement, keptCapabilities, mountApi, strays } = context;
   const fail = program.label();
   const quiet = { onError: 'next' } as const;
   const inherited = int32At(mailbox.status + 4, 'status');
@@ -128,14 +132,19 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   addUnshare(program, placement, fail);
   addNestedClone(program, placement, status, fail);
   addBecome(program, plan, fail);
-  addMounts(program, plan, fail);
+  const devNull = addEarlyDevNull(program, plan, fail);
+  addPropagation(program, plan, fail);
+  const mounting = addOpenRoot(program, plan, mountApi, fail);
+  addMounts(mounting, plan, fail);
+  addMountProc(mounting, plan, fail);
+  addEnterRoot(mounting, plan, fail);
   addNames(program, plan, fail);
   if (keptCapabilities) addDropCapabilities(program, fail);
   addProcess(program, plan, fail);
   const ends = mailbox.pipes.map((pair, fd) =>
     pair === null ? null : int32At(pair + childEndOffset(fd), `pipe${fd}`),
   );
-  addStdio(program, plan, ends, fail);
+  addStdio(program, plan, ends, devNull, fail);
   addCloseOthers(program, plan, strays, fail);
   const ready = program.int32s(RECORD_KIND.ready, -1, 0, 0, 0, 0);
   program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });

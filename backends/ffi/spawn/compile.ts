@@ -6,6 +6,7 @@ import { ProgramBuilder } from '../program/builder.ts';
 import { HEADER } from '../program/layout.ts';
 import { addChild, addMailbox, type Mailbox } from './child-program.ts';
 import { addLaunch, type LaunchSlots, type Vehicle } from './launch-program.ts';
+import type { MountApi } from './mount-target.ts';
 import { place } from './placement.ts';
 import { RECORD_KIND } from './records.ts';
 
@@ -14,6 +15,7 @@ export interface Manner {
   /** What the child becomes before it becomes the command; null: nothing (straight). */
   readonly vehicle: Vehicle | null;
   readonly clone3: boolean;
+  readonly mountApi: MountApi;
   readonly strays: readonly number[] | null;
   /** Where libc keeps the pointer to the caller's environment; null where process.env is not that. */
   readonly environ: number | null;
@@ -39,6 +41,7 @@ export const spaceFor = (plan: SpawnPlan): number => {
   let bytes = 65_536;
   for (const text of plan.argv) bytes += text.length * 3 + 16;
   for (const text of plan.env ?? []) bytes += text.length * 3 + 16;
+  for (const entry of plan.mounts) bytes += entry.type === 'file' ? entry.content.length : 0;
   for (const dir of plan.searchPath) bytes += (dir.length + plan.command.length) * 3 + 128;
   return bytes + plan.stdio.length * 1_024;
 };
@@ -58,6 +61,7 @@ const usesCapabilities = (plan: SpawnPlan, placed: ReturnType<typeof place>): bo
   placed.unshare.length > 0 ||
   placed.nested !== null ||
   plan.propagation !== null ||
+  plan.root !== null ||
   plan.hostname !== null ||
   plan.domainname !== null ||
   plan.idMap?.become.uid === 0 ||
@@ -69,13 +73,13 @@ const usesCapabilities = (plan: SpawnPlan, placed: ReturnType<typeof place>): bo
  * @throws SpaceExhausted when the arena is too small
  */
 export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemory, arch: Arch): CompiledSpawn => {
-  const { vehicle, clone3, strays, environ, measured } = manner;
+  const { vehicle, clone3, mountApi, strays, environ, measured } = manner;
   const host = vehicle === null ? 'straight' : 'carrier';
   const placement = place(plan.namespaces, host);
   const keepCapabilities =
     host === 'carrier' && plan.namespaces.includes('user') && !isRootInside(plan) && usesCapabilities(plan, placement);
   const handlers = host === 'straight' && !clone3;
-  const child = { plan, handlers, placement, keptCapabilities: keepCapabilities, strays } as const;
+  const child = { plan, handlers, placement, keptCapabilities: keepCapabilities, mountApi, strays } as const;
   const { bytes, words, address } = arena;
   const int32 = (at: number): number => bytes.readInt32LE(at - address);
   const common = { plan, placement, keepCapabilities, clone3, environ, measured };

@@ -10,6 +10,7 @@ import { HEADER, RECORD } from '../program/layout.ts';
 import type { CompiledSpawn } from './compile.ts';
 import { CompiledCache } from './compiled-cache.ts';
 import { stepFailed } from './failure.ts';
+import { mountApiFor, refuseByPath } from './mount-api.ts';
 import { isPlain, refuseStraight } from './straight.ts';
 
 /** A launch that has run: there is a child. Its memory is valid until the next program runs. */
@@ -60,7 +61,8 @@ const attempt = (
   clone3: boolean,
   measured: boolean,
 ): Result<Attempt, number> => {
-  const manner = { vehicle: way.make(), clone3, strays: host.strays(), environ: host.environ, measured };
+  const mountApi = mountApiFor(host, plan);
+  const manner = { vehicle: way.make(), clone3, mountApi, strays: host.strays(), environ: host.environ, measured };
   return cacheOf(host)
     .compile(plan, manner)
     .map((compiled) => {
@@ -100,6 +102,8 @@ const STRAIGHT_CLONE3_REFUSALS: readonly number[] = [...CLONE3_REFUSALS, ERRNO.E
  */
 export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Result<Launch, LaunchError> => {
   if (stringBytes(plan) > MOST_STRING_BYTES) return err(execFailed(plan.command, ERRNO.E2BIG));
+  const byPath = mountApiFor(host, plan) === 'path' ? refuseByPath(plan) : null;
+  if (byPath !== null) return err(byPath);
   const plain = isPlain(plan);
   let clone3 = clone3Works;
   let busy = 0;

@@ -77,25 +77,20 @@ const PROPAGATION_FLAGS = {
   shared: MOUNT.MS_SHARED,
 } as const;
 
-/** Sets the propagation of all mounts, then mounts proc. */
-export const addMounts = (program: ProgramBuilder, { propagation, mountProc }: SpawnPlan, fail: Label): void => {
-  const none = program.string('none');
-  if (propagation !== null && propagation !== 'unchanged') {
-    program.op(
-      'mount',
-      [none, program.string('/'), NULL, words(MOUNT.MS_REC | PROPAGATION_FLAGS[propagation], MOUNT), NULL],
-      { step: 'propagation', onError: fail, path: '/' },
-    );
-  }
-  if (mountProc === null) return;
-  const target = program.string(mountProc);
-  if (propagation === 'shared' || propagation === 'unchanged') {
-    // A proc that were mounted on a shared mount would come up outside, too; EINVAL where it is no mount point.
-    program.op('mount', [none, target, NULL, words(MOUNT.MS_REC | MOUNT.MS_PRIVATE, MOUNT), NULL], { onError: 'next' });
-  }
-  const proc = program.string('proc');
-  const flags = words(MOUNT.MS_NOSUID | MOUNT.MS_NODEV | MOUNT.MS_NOEXEC, MOUNT);
-  program.op('mount', [proc, target, proc, flags, NULL], { step: 'mount-proc', onError: fail, path: mountProc });
+/** Sets the propagation of all mounts. */
+export const addPropagation = (program: ProgramBuilder, { propagation }: SpawnPlan, fail: Label): void => {
+  if (propagation === null || propagation === 'unchanged') return;
+  program.op(
+    'mount',
+    [
+      program.string('none'),
+      program.string('/'),
+      NULL,
+      words(MOUNT.MS_REC | PROPAGATION_FLAGS[propagation], MOUNT),
+      NULL,
+    ],
+    { step: 'propagation', onError: fail, path: '/' },
+  );
 };
 
 /** Sets host name and domain name. */

@@ -13,24 +13,45 @@ export const givenFds = ({ stdio }: SpawnPlan): readonly number[] => [
   ...new Set(stdio.flatMap((entry) => (entry.type === 'fd' ? [entry.fd] : []))),
 ];
 
-/** Puts every stream where the command expects it. */
-export const addStdio = (program: ProgramBuilder, { stdio }: SpawnPlan, ends: ChildEnds, fail: Label): void => {
+/** Opens what an ignored stream leads to. */
+const addDevNull = (program: ProgramBuilder, fail: Label): Argument => {
+  const path = '/dev/null';
+  const flags = words(OPEN.O_RDWR | OPEN.O_CLOEXEC, OPEN);
+  const opened = program.op('openat', [words(AT.AT_FDCWD, AT), program.string(path), flags], {
+    step: 'stdio',
+    onError: fail,
+    path,
+  });
+  return resultOf(opened, 'null');
+};
+
+/** Opens the caller's /dev/null before mounts could hide it; null where no stream is ignored, or nothing is mounted. */
+export const addEarlyDevNull = (
+  program: ProgramBuilder,
+  { stdio, mounts, root }: SpawnPlan,
+  fail: Label,
+): Argument | null => {
+  const mayHide = mounts.length > 0 || root !== null;
+  return mayHide && stdio.some(({ type }) => type === 'ignore') ? addDevNull(program, fail) : null;
+};
+
+/** Puts every stream where the command expects it; `opened` is /dev/null, where it is open already. */
+export const addStdio = (
+  program: ProgramBuilder,
+  { stdio }: SpawnPlan,
+  ends: ChildEnds,
+  opened: Argument | null,
+  fail: Label,
+): void => {
   const options = { step: 'stdio', onError: fail } as const;
   const dupFd = words(FCNTL.F_DUPFD_CLOEXEC, FCNTL);
-  let devNull: Argument | null = null;
+  let devNull = opened;
   const source = (fd: number): Argument => {
     const entry = stdio[fd];
     const end = ends[fd];
     if (end !== null && end !== undefined) return end;
     if (entry?.type === 'fd') return num(entry.fd);
-    devNull ??= resultOf(
-      program.op(
-        'openat',
-        [words(AT.AT_FDCWD, AT), program.string('/dev/null'), words(OPEN.O_RDWR | OPEN.O_CLOEXEC, OPEN)],
-        { ...options, path: '/dev/null' },
-      ),
-      'null',
-    );
+    devNull ??= addDevNull(program, fail);
     return devNull;
   };
   // First every source to a number above all targets, so that no target overwrites a source; then each to its place.

@@ -8,9 +8,11 @@ import { failures } from './failures.ts';
 import { foundingArticle } from './founding-article.ts';
 import { idMaps } from './id-maps.ts';
 import { limits } from './limits.ts';
+import { mountList } from './mount-list.ts';
 import { mounts } from './mounts.ts';
 import { namespaces } from './namespaces.ts';
 import { options } from './options.ts';
+import { roots } from './roots.ts';
 import { signals } from './signals.ts';
 import { stdio } from './stdio.ts';
 import { stopping } from './stopping.ts';
@@ -21,6 +23,8 @@ export const CLAIMS = {
   namespaces,
   idMaps,
   mounts,
+  mountList,
+  roots,
   utsNames,
   stdio,
   environment,

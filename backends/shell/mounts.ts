@@ -1,0 +1,11 @@
+import { err, ok, type Result } from 'neverthrow';
+import { type Unsupported, unsupported } from '../../lib/errors.ts';
+import type { SpawnPlan } from '../../lib/plan.ts';
+
+const NEEDS = 'the ffi backend: mount(8) follows symbolic links out of a new root, and tells no errno';
+
+/** Refuses mounts and roots, by the option that asks for them. */
+export const refuseMounts = ({ mounts, root }: SpawnPlan): Result<void, Unsupported> => {
+  if (root !== null) return err(unsupported('shell', 'root', NEEDS));
+  return mounts.length > 0 ? err(unsupported('shell', 'mounts', NEEDS)) : ok(undefined);
+};
