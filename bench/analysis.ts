@@ -45,7 +45,13 @@ interface Timed {
   readonly resampled: ResampledMedians;
 }
 
-const tableOf = (cases: readonly Case[], { series }: Rounds, quantity: Quantity, random: Random): Table => {
+const tableOf = (
+  cases: readonly Case[],
+  { series }: Rounds,
+  quantity: Quantity,
+  ranks: boolean,
+  random: Random,
+): Table => {
   const samples = cases.map(({ id }) => series.get(id)?.samples[quantity] ?? []);
   const summaries = samples.map(summarize);
   const resamples = resamplesFor(samples.reduce((sum, { length }) => sum + length, 0));
@@ -87,18 +93,19 @@ const tableOf = (cases: readonly Case[], { series }: Rounds, quantity: Quantity,
     const self = timed[index];
     return self ? [{ name: severalWays ? `${way} ${flags}` : flags, ...self }] : [];
   });
-  return { quantity, rows, unrankable: unrankable(ranked) };
+  return { quantity, rows, unrankable: ranks ? unrankable(ranked) : [] };
 };
 
 /**
  * Computes a run's tables.
  *
  * @param cases - in the order in which rows are to stand
+ * @param ranks - whether to look for rows that cannot be ranked
  * @param random - resamples; seeded, the same run gives the same tables
  * @returns a table for each quantity that any case can have
  */
-export const analyse = (cases: readonly Case[], rounds: Rounds, random: Random): readonly Table[] =>
+export const analyse = (cases: readonly Case[], rounds: Rounds, ranks: boolean, random: Random): readonly Table[] =>
   QUANTITIES.flatMap((quantity) => {
     const rows = cases.filter((one) => belongs(one, quantity));
-    return rows.length === 0 ? [] : [tableOf(rows, rounds, quantity, random)];
+    return rows.length === 0 ? [] : [tableOf(rows, rounds, quantity, ranks, random)];
   });

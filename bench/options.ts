@@ -13,6 +13,8 @@ export interface TypedOptions {
   /** What NS_BACKEND says; `--backend` goes before it. */
   readonly backendFromEnv?: string | undefined;
   readonly quick?: boolean;
+  readonly all?: boolean;
+  readonly budget?: string;
   readonly peers?: boolean;
   readonly json?: boolean;
   readonly csv?: boolean;
@@ -50,6 +52,9 @@ export interface CheckedOptions {
 /** Enough for a p99 of more than one sample, and for a first look. */
 const USUAL = { iterations: 300, mostMs: null };
 const QUICK = { iterations: 100, mostMs: 20_000 };
+/** All 256 sets: fewer rounds make a model of many medians as certain as many rounds make one. */
+const LATTICE = { iterations: 100, mostMs: 240_000 };
+const MOST_BUDGET_SECONDS = 86_400;
 
 /** Runs of one program on one machine differ by so many percent before anybody has changed anything. */
 const USUAL_NOISE = 5;
@@ -93,7 +98,8 @@ const backendNames = ({ backend, backendFromEnv }: TypedOptions): Result<readonl
  * @returns what to run, or the first option that cannot be meant
  */
 export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOption> => {
-  const usual = typed.quick === true ? QUICK : USUAL;
+  const quick = typed.quick === true ? QUICK : USUAL;
+  const usual = typed.all === true ? { ...LATTICE, ...(typed.quick === true ? QUICK : {}) } : quick;
   const [command = '/bin/true', ...args] = typed.command;
   const sets = Result.combine(
     (typed.flags ?? []).map((value) =>
@@ -112,12 +118,24 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
   const seed = wholeNumber('--seed', typed.seed, Math.floor(Math.random() * 1e6), [0, 0xffffffff]);
   const backends = backendNames(typed);
   const format = formatOf(typed);
+  const budget =
+    typed.budget === undefined
+      ? ok(usual.mostMs)
+      : wholeNumber('--budget', typed.budget, 0, [1, MOST_BUDGET_SECONDS]).map((seconds) => seconds * 1000);
   const noise = wholeNumber('--noise', typed.noise, USUAL_NOISE, [0, 1000]);
   if (sets.isErr()) return err(sets.error);
   if (iterations.isErr()) return err(iterations.error);
   if (warmup.isErr()) return err(warmup.error);
   if (seed.isErr()) return err(seed.error);
   if (format.isErr()) return err(format.error);
+  if (budget.isErr()) return err(budget.error);
+  if (typed.all === true && sets.value.length > 0) {
+    return err({
+      option: '--flags',
+      value: typed.flags?.join(' ') ?? '',
+      wanted: 'it without --all, which measures every set',
+    });
+  }
   if (noise.isErr()) return err(noise.error);
   if (typed.noise !== undefined && typed.compare === undefined) {
     return err({ option: '--noise', value: typed.noise, wanted: 'it together with --compare' });
@@ -127,7 +145,8 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
       sets: sets.value,
       iterations: iterations.value,
       warmup: warmup.value,
-      mostMs: usual.mostMs,
+      lattice: typed.all === true,
+      mostMs: budget.value,
       peers: typed.peers !== false,
       seed: seed.value,
       command,

@@ -2,6 +2,8 @@ import { analyse, type Table } from './analysis.ts';
 import type { Case } from './cases/case.ts';
 import { chooseCases } from './cases/choose.ts';
 import type { FlagSet } from './cases/flag-set.ts';
+import { affordableSize, designOf } from './lattice/design.ts';
+import { type MarginalCosts, marginalCosts } from './lattice/marginal-costs.ts';
 import { type Context, readContext } from './measure/context.ts';
 import { type Disturbance, watchNeighbours } from './measure/neighbours.ts';
 import type { OpenedBackends } from './measure/open-backends.ts';
@@ -20,6 +22,8 @@ export interface BenchOptions {
   /** The most milliseconds that measuring may take; null for as long as it takes. */
   readonly mostMs: number | null;
   readonly peers: boolean;
+  /** Measures all sets, or as many as there is time for, and lays a model through them. */
+  readonly lattice: boolean;
   readonly seed: number;
   readonly command: string;
   readonly args: readonly string[];
@@ -36,6 +40,8 @@ export interface BenchRun {
   readonly warmup: number;
   readonly disturbance: Disturbance;
   readonly tables: readonly Table[];
+  /** What each flag costs; of a lattice only. */
+  readonly marginal: readonly MarginalCosts[];
   readonly warnings: readonly Warning[];
 }
 
@@ -53,15 +59,27 @@ export const runBench = async (
   { stop, onRound }: BenchHooks,
 ): Promise<BenchRun> => {
   const startedAt = new Date();
-  const { sets, iterations, warmup, mostMs, peers, seed, command, args } = options;
+  const { sets, iterations, warmup, mostMs, peers, lattice, seed, command, args } = options;
   const context = readContext(opened.context);
-  const cases = chooseCases({ sets, backends: opened.measurable, peers, privileged: context.privileged });
   const backends = new Map(opened.measurable.map(({ name, choice }) => [name, choice]));
   const random = seededRandom(seed);
+  const { privileged } = context;
+  const chosen = (of: readonly FlagSet[]): readonly Case[] =>
+    chooseCases({ sets: of, backends: opened.measurable, peers, privileged, oneWay: lattice });
+  const samplers = (of: readonly Case[]) => samplersOf(of, { command, args, backends });
+  /** What one case takes, told by a few of them. */
+  const caseMs = async (): Promise<number> => {
+    const few = samplers(chosen(designOf(16).sets));
+    const start = performance.now();
+    await measureRounds(few, { iterations: 2, warmup: 0, mostMs, random, stop, onRound: () => undefined });
+    return (performance.now() - start) / Math.max(1, 2 * few.size);
+  };
+  const design = lattice ? designOf(affordableSize(await caseMs(), mostMs, iterations)) : null;
+  const cases = chosen(design?.sets ?? sets);
   // The very first round loads code and fills caches, whatever the others do.
   const uncounted = warmup === 'auto' ? 1 : warmup;
   const disturbanceSince = watchNeighbours();
-  const measured = await measureRounds(samplersOf(cases, { command, args, backends }), {
+  const measured = await measureRounds(samplers(cases), {
     iterations,
     warmup: uncounted,
     mostMs,
@@ -71,9 +89,24 @@ export const runBench = async (
   });
   const disturbance = disturbanceSince();
   const { rounds, cut } = warmup === 'auto' ? cutWarmUp(measured) : { rounds: measured, cut: 0 };
-  const tables = analyse(cases, rounds, seededRandom(seed));
+  const tables = analyse(cases, rounds, !lattice, seededRandom(seed));
+  const marginal =
+    design === null
+      ? []
+      : tables.flatMap((table) => marginalCosts(table, cases, design.pairs, seededRandom(seed)) ?? []);
   const { ended } = rounds;
   const facts = { asked: iterations, rounds: rounds.rounds, ended, levels: levelsOf(rounds), disturbance };
   const warnings = findWarnings(context, facts, tables);
-  return { startedAt, options, context, cases, rounds, warmup: uncounted + cut, disturbance, tables, warnings };
+  return {
+    startedAt,
+    options,
+    context,
+    cases,
+    rounds,
+    warmup: uncounted + cut,
+    disturbance,
+    tables,
+    marginal,
+    warnings,
+  };
 };

@@ -95,10 +95,14 @@ const driftWarning = ({ levels, rounds }: RunFacts): readonly Warning[] => {
 /** Usual are one or two of a hundred. */
 const MANY_OUTLIERS = 0.08;
 
+/** As many rows are named. */
+const MOST_NAMES = 4;
+
 const outlierWarnings = (tables: readonly Table[]): readonly Warning[] =>
   tables.flatMap(({ quantity, rows }): readonly Warning[] => {
     const wild = rows.filter(({ samples }) => farOutShare(samples) > MANY_OUTLIERS);
-    const names = wild.map(({ way, flags }) => `${way} ${flags}`);
+    const some = wild.slice(0, MOST_NAMES).map(({ way, flags }) => `${way} ${flags}`);
+    const names = wild.length > some.length ? [...some, `and ${wild.length - some.length} more`] : some;
     return names.length === 0
       ? []
       : [
@@ -137,7 +141,7 @@ const endWarning = ({ ended, rounds, asked }: RunFacts): readonly Warning[] =>
     ? [
         {
           type: 'out-of-time',
-          message: `Time was up after ${rounds} of ${asked} rounds: leave out --quick for all of them`,
+          message: `Time was up after ${rounds} of ${asked} rounds: give it more time with --budget, or leave out --quick`,
         },
       ]
     : [];

@@ -11,6 +11,8 @@ export interface Choice {
   readonly peers: boolean;
   /** Whether the caller may make namespaces without a user namespace. */
   readonly privileged: boolean;
+  /** Measures the sets in one way only: inside the program where there is one, else from JavaScript. */
+  readonly oneWay: boolean;
 }
 
 /**
@@ -19,12 +21,20 @@ export interface Choice {
  * @remarks Inside the program each usual set is measured; from JavaScript, where a case takes several times as long, only
  * `none` and the combinations. Sets that were asked for are measured in every way.
  */
-export const chooseCases = ({ sets, backends, peers, privileged }: Choice): readonly Case[] => {
+export const chooseCases = ({ sets, backends, peers, privileged, oneWay }: Choice): readonly Case[] => {
   const usable = (chosen: readonly FlagSet[]): readonly FlagSet[] =>
     withBaseline(privileged ? chosen : chosen.map(withoutPrivilege));
   const inside = usable(sets.length > 0 ? sets : DEFAULT_SETS);
   const around = usable(sets.length > 0 ? sets : COMBINATIONS);
   const programs = backends.filter(({ timesItself }) => timesItself);
+  if (oneWay) {
+    const [program] = programs;
+    const [backend] = backends;
+    if (backend === undefined) return [];
+    const way: Way =
+      program === undefined ? { type: 'spawn', backend: backend.name } : { type: 'program', backend: program.name };
+    return inside.map((set) => caseOf(way, set));
+  }
   const starters = (set: FlagSet): readonly Way[] => [
     ...backends.map(({ name }): Way => ({ type: 'spawn', backend: name })),
     ...(peers && set.namespaces.length === 0 ? [{ type: 'child-process' } as const] : []),

@@ -15,11 +15,13 @@ export const NO_FLAGS: FlagSet = { name: 'none', namespaces: [], added: [] };
 
 const ALL_FLAGS: FlagSet = { name: 'all', namespaces: NAMESPACE_TYPES, added: [] };
 
-const setOf = (...namespaces: readonly NamespaceType[]): FlagSet => ({
-  name: namespaces.join('+'),
-  namespaces,
-  added: [],
-});
+/** The set of some types, by its usual name. */
+export const setOf = (...namespaces: readonly NamespaceType[]): FlagSet => {
+  if (namespaces.length === 0) return NO_FLAGS;
+  return namespaces.length === NAMESPACE_TYPES.length
+    ? ALL_FLAGS
+    : { name: namespaces.join('+'), namespaces, added: [] };
+};
 
 /** The sets of which a person makes sandboxes and containers. */
 export const COMBINATIONS: readonly FlagSet[] = [
@@ -52,7 +54,7 @@ export const parseFlagSet = (text: string): Result<FlagSet, string> => {
     }
     types.add(word);
   }
-  return ok(types.size === NAMESPACE_TYPES.length ? ALL_FLAGS : setOf(...types));
+  return ok(setOf(...types));
 };
 
 /** The same set as somebody without privilege can have it: with `user`, in which the caller is root. */

@@ -4,7 +4,7 @@ import { SCHEMA, SCHEMA_VERSION } from '../schema.ts';
 
 /** The run as plain data: everything that was measured, and what was computed of it. */
 export const jsonReport = (
-  { startedAt, options, context, cases, rounds, warmup, disturbance, tables, warnings }: BenchRun,
+  { startedAt, options, context, cases, rounds, warmup, disturbance, tables, marginal, warnings }: BenchRun,
   version: string,
 ) => ({
   schema: SCHEMA,
@@ -17,6 +17,7 @@ export const jsonReport = (
     iterations: options.iterations,
     warmup: options.warmup,
     peers: options.peers,
+    lattice: options.lattice,
     seed: options.seed,
     mostMs: options.mostMs,
   },
@@ -48,5 +49,6 @@ export const jsonReport = (
     })),
     unrankable,
   })),
+  marginalCosts: marginal,
   warnings,
 });

@@ -1,14 +1,21 @@
+import type { Table } from '../analysis.ts';
 import type { BenchRun } from '../run.ts';
 import { Footnotes } from './footnotes.ts';
 import { drawHeader } from './header.ts';
+import { drawMarginalCosts } from './marginal.ts';
 import type { Look } from './paint.ts';
 import { drawTable } from './table.ts';
 import { wrap } from './wrap.ts';
 
+/** A table of more rows is no longer read; --csv and --json have them. */
+const MOST_ROWS = 64;
+
+const isShort = ({ rows }: Table): boolean => rows.length <= MOST_ROWS;
+
 const notesOf = ({ cases, tables, rounds, options }: BenchRun, left: ReadonlySet<string>): readonly string[] => {
   const withUser = cases.some(({ set }) => set.namespaces.includes('user'));
   const added = cases.some(({ set }) => set.added.length > 0);
-  const costs = tables.some(({ rows }) => rows.some(({ cost }) => cost !== null));
+  const costs = tables.filter(isShort).some(({ rows }) => rows.some(({ cost }) => cost !== null));
   return [
     ...(rounds.ended === 'interrupted'
       ? [`Interrupted: these are the ${rounds.rounds} of ${options.iterations} rounds that were whole.`]
@@ -22,6 +29,7 @@ const notesOf = ({ cases, tables, rounds, options }: BenchRun, left: ReadonlySet
         ]
       : []),
     ...(withUser ? ['user: with the caller mapped to root inside, as unshare -r does.'] : []),
+    ...(!tables.every(isShort) ? [`All ${cases.length} rows stand in --csv, --json and --markdown.`] : []),
     ...(left.size > 0 ? [`Too narrow a terminal for: ${[...left].join(', ')}.`] : []),
   ];
 };
@@ -29,10 +37,12 @@ const notesOf = ({ cases, tables, rounds, options }: BenchRun, left: ReadonlySet
 /** The whole report, for a person to read. */
 export const drawReport = (run: BenchRun, version: string, look: Look): string => {
   const footnotes = new Footnotes();
-  const drawn = run.rounds.rounds === 0 ? [] : run.tables.map((table) => drawTable(table, footnotes, look));
+  const whole = run.rounds.rounds > 0 && run.tables.every(isShort);
+  const drawn = whole ? run.tables.map((table) => drawTable(table, footnotes, look)) : [];
+  const marginal = run.marginal.map((costs) => drawMarginalCosts(costs, look));
   const left = new Set(drawn.flatMap((table) => table.left));
   const notes = [...footnotes.lines(), ...notesOf(run, left)].map((line) => look.paint.dim(wrap(line, look.width, 2)));
-  return `${[drawHeader(run, version, look), ...drawn.map(({ text }) => text), notes.join('\n')]
+  return `${[drawHeader(run, version, look), ...drawn.map(({ text }) => text), ...marginal, notes.join('\n')]
     .filter((part) => part !== '')
     .join('\n\n')}\n`;
 };

@@ -58,6 +58,7 @@ const everything = {
   ],
   peers: true,
   privileged: true,
+  oneWay: false,
 };
 
 t.test('chooseCases() gives every case an id of its own, and every way a none to compare with', async (t) => {

@@ -20,7 +20,13 @@ export interface FixedSpec {
 /** Forty made-up rounds of none, uts and net, in which net is refused to the backend; the same every time. */
 export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = {}): BenchRun => {
   const sets = ['uts', 'net'].map((text) => parseFlagSet(text)._unsafeUnwrap());
-  const cases = chooseCases({ sets, backends: [{ name: 'ffi', timesItself: true }], peers: true, privileged });
+  const cases = chooseCases({
+    sets,
+    backends: [{ name: 'ffi', timesItself: true }],
+    peers: true,
+    privileged,
+    oneWay: false,
+  });
   const random = seededRandom(11);
   const around = (floorUs: number): number[] =>
     Array.from({ length: ROUNDS }, () => Math.round(floorUs * 1000 * (1 - 0.05 * Math.log(1 - random()))));
@@ -63,11 +69,12 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
     warmup: 5,
     mostMs: null,
     peers: true,
+    lattice: false,
     seed: 11,
     command: '/bin/true',
     args: [],
   };
-  const tables = analyse(cases, rounds, seededRandom(11));
+  const tables = analyse(cases, rounds, true, seededRandom(11));
   return {
     startedAt: new Date('2026-01-02T03:04:05Z'),
     options: { ...options, sets: privileged ? sets : sets.map(withoutPrivilege) },
@@ -77,6 +84,7 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
     warmup: 5,
     disturbance: QUIET,
     tables,
+    marginal: [],
     warnings: findWarnings(context, { asked: ROUNDS, rounds: ROUNDS, ended, levels: [], disturbance: QUIET }, tables),
   };
 };

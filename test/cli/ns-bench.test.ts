@@ -102,6 +102,8 @@ t.test('ns-bench tells its version and its options', async (t) => {
     '--warmup',
     '--backend',
     '--quick',
+    '--all',
+    '--budget',
     '--no-peers',
     '--seed',
     '--json',
@@ -179,6 +181,18 @@ t.test('ns-bench saves a run and compares a later one with it', { skip: withoutF
   t.equal(slower.code, 3);
   const verdicts = JSON.parse(slower.stdout).comparison.rows.map(({ verdict }: { verdict: string }) => verdict);
   t.same(verdicts, ['slower', 'slower', 'slower', 'slower']);
+});
+
+t.test('ns-bench --all tells what each flag adds', { skip: withoutFfi }, async (t) => {
+  const few = ['--all', '-n', '2', '-w', '0', '--budget', '8', '--backend', 'ffi'];
+  const { code, stdout } = await bench(few);
+  // A machine may refuse every namespace; what it cannot measure it has no model for.
+  t.equal(code, stdout.includes('marginal cost') ? 0 : 1);
+  if (code !== 0) return;
+  t.match(stdout, /^marginal cost of each flag, until clone3 returned, ffi program, (ns|µs|ms)$/m);
+  t.match(stdout, /^uts +[+-][\d.]+ +[+-][\d.]+ to [+-][\d.]+/m);
+  t.match(stdout, /^Least squares through the medians of \d+ sets/m);
+  t.match(await bench([...few, '--flags', 'pid']), { code: 2, stderr: /"--flags" is "pid", wanted it without --all/ });
 });
 
 t.test('ns-bench prints CSV and Markdown', { skip: withoutFfi }, async (t) => {
