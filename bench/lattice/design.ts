@@ -54,7 +54,7 @@ export const designOf = (size: DesignSize): Design => {
 };
 
 /** The fewest rounds of which a median is worth fitting. */
-export const LEAST_ROUNDS = 20;
+const LEAST_ROUNDS = 20;
 
 /**
  * The largest design for which there is time.
