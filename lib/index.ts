@@ -1,4 +1,7 @@
 export type { Backend, Launched, SpawnTiming } from './backend.ts';
+export { type CheckError, type CheckSpec, check, readSnapshot, takeSnapshot } from './check.ts';
+export type { Who } from './check-names.ts';
+export { CHECKS, type CheckName, type Feature } from './check-names.ts';
 export { Child } from './child.ts';
 export { ERRNO, type ErrnoName, errnoName } from './errno.ts';
 export type {
@@ -24,6 +27,17 @@ export type {
 export { SETUP_STEPS } from './errors.ts';
 export type { ExitStatus, ResourceUsage } from './exit.ts';
 export { explain } from './explain.ts';
+export type {
+  Attempt,
+  CheckReport,
+  Finding,
+  MissingEvidence,
+  Subject,
+  Verdict,
+} from './host/assess.ts';
+export type { Confined } from './host/confinement.ts';
+export type { Failure, FailureStep } from './host/failure.ts';
+export type { Observed, SnapshotDocument } from './host/snapshot.ts';
 export { type FullIdRange, fitIdRange, type IdMapPlan, type IdMapWord, type IdRange } from './id-map.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
 export type {

@@ -4,9 +4,12 @@ import { el7Causes } from './causes/el7.ts';
 import { idMapCauses } from './causes/id-map.ts';
 import { kernelCauses } from './causes/kernel.ts';
 import { limitCauses } from './causes/limits.ts';
+import { mapHelperCauses } from './causes/map-helper.ts';
 import { mountCauses } from './causes/mount.ts';
+import { otherCauses } from './causes/other.ts';
 import { policyCauses } from './causes/policy.ts';
 import { sandboxCauses } from './causes/sandbox.ts';
+import { setnsCauses } from './causes/setns.ts';
 
 /**
  * Every known cause. Of equally sure ones the first wins, so the order is the kernel's: what is not there, what ran out,
@@ -22,4 +25,7 @@ export const CAUSES: readonly Cause[] = [
   ...sandboxCauses,
   ...capabilityCauses,
   ...idMapCauses,
+  ...mapHelperCauses,
+  ...setnsCauses,
+  ...otherCauses,
 ];

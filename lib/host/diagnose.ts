@@ -1,15 +1,15 @@
 import type { Diagnosis } from '../errors.ts';
-import type { Cause, Confidence } from './cause.ts';
+import { bySureness, type Cause, type Confidence } from './cause.ts';
 import { CAUSES } from './causes.ts';
-import { type Evidence, liveEvidence } from './evidence.ts';
+import { type Evidence, liveEvidence, type Reading, SPECIAL } from './evidence.ts';
 import { type Facts, factsFrom } from './facts.ts';
 import type { Failure } from './failure.ts';
 
-const RANK: Readonly<Record<Confidence, number>> = { certain: 0, likely: 1, possible: 2 };
-
-/** A tool that gave no errno leaves room for doubt. */
-const doubt = (confidence: Confidence, { errno }: Failure): Confidence =>
-  errno === null && confidence === 'certain' ? 'likely' : confidence;
+/** A tool that gave no errno leaves room for doubt; and what stands in the way for good fails always, not now and then. */
+const doubt = (confidence: Confidence, { errno, isIntermittent }: Failure, { comesAndGoes }: Cause): Confidence => {
+  if (isIntermittent === true && comesAndGoes !== true) return 'possible';
+  return errno === null && confidence === 'certain' ? 'likely' : confidence;
+};
 
 /** What is shown of a source: one field of a file, the mounts at or below a directory, or the first line. */
 const excerpt = (source: string, { read }: Evidence): string => {
@@ -48,8 +48,37 @@ export const diagnoseAll = (failure: Failure, evidence: Evidence): readonly Diag
   const facts = factsFrom(evidence);
   return CAUSES.flatMap((cause) => {
     const confidence = cause.matches(failure, facts);
-    return confidence === null ? [] : [explainCause(cause, doubt(confidence, failure), failure, facts)];
-  }).sort((a, b) => RANK[a.confidence] - RANK[b.confidence]);
+    return confidence === null ? [] : [explainCause(cause, doubt(confidence, failure, cause), failure, facts)];
+  }).sort((a, b) => bySureness(a.confidence, b.confidence));
+};
+
+/** What a log says of the platform holds as long as the machine runs. */
+const platformLines = ({ read }: Evidence): Reading =>
+  read(SPECIAL.log)
+    ?.split('\n')
+    .filter((line) => line.includes('gVisor'))
+    .join('\n');
+
+/**
+ * Tells what would fail, before anything has: the causes for which evidence alone is enough.
+ *
+ * @param failures - the ways in which something could fail
+ * @param evidence - what is known of the machine
+ * @returns those that are at least likely, in the order in which the kernel meets them, each once
+ */
+export const predict = (failures: readonly Failure[], evidence: Evidence): readonly Diagnosis[] => {
+  // A log tells what happened, and not what will.
+  const facts = factsFrom({
+    read: (source) => (source === SPECIAL.log ? platformLines(evidence) : evidence.read(source)),
+  });
+  return CAUSES.flatMap((cause) => {
+    if (cause.predicts !== true) return [];
+    for (const failure of failures) {
+      const confidence = cause.matches(failure, facts);
+      if (confidence === 'certain' || confidence === 'likely') return [explainCause(cause, confidence, failure, facts)];
+    }
+    return [];
+  });
 };
 
 /**

@@ -1,8 +1,19 @@
 import type { Confined } from './confinement.ts';
 import { confinement } from './confinement.ts';
-import type { Evidence, Reading } from './evidence.ts';
+import { type El7Build, el7Build } from './el7-build.ts';
+import { COMMAND, type Evidence, FILE_CAPABILITIES, MODE, OWNER, type Reading, SPECIAL } from './evidence.ts';
 import { type KernelVersion, parseKernelRelease } from './kernel.ts';
 import { type MountLine, parseMountinfo } from './mountinfo.ts';
+
+/** One of the two programs that write id maps for ordinary users. */
+export type MapHelper = 'newuidmap' | 'newgidmap';
+
+/** What is known of such a program; undefined: not known. */
+export interface HelperFacts {
+  readonly path: string;
+  readonly isSetuidRoot: boolean | undefined;
+  readonly hasFileCapabilities: boolean | undefined;
+}
 
 /** Capabilities by number, as in linux/capability.h. */
 const CAPABILITIES = { CAP_SETGID: 6, CAP_SETUID: 7, CAP_SYS_ADMIN: 21, CAP_SETFCAP: 31 } as const;
@@ -32,6 +43,8 @@ export interface Facts {
   readonly number: (source: string) => number | null | undefined;
   /** Whether the caller has a capability in its own user namespace. */
   readonly has: (capability: Capability) => boolean | undefined;
+  /** Whether the caller can ever have a capability: whether it is in the bounding set. */
+  readonly isBounded: (capability: Capability) => boolean | undefined;
   /** A field of /proc/self/status. */
   readonly status: (field: string) => string | undefined;
   /** Whether the caller is in the first user namespace of the machine. */
@@ -41,6 +54,16 @@ export interface Facts {
   readonly mounts: () => readonly MountLine[] | undefined;
   /** What surrounds the caller: a container, a sandbox, a service. */
   readonly confined: () => Confined;
+  /** Whether the caller has no CAP_SYS_ADMIN where the switches for ordinary users look for it: in the first user namespace. */
+  readonly isOrdinary: () => boolean | undefined;
+  /** The caller's effective uid. */
+  readonly uid: () => number | undefined;
+  /** The build of an EL7 kernel, or what a release of EL7 makes likely where the kernel is not known; null: it is none. */
+  readonly el7: () => El7Build | null;
+  /** Whether a line of the log is there that looks so. */
+  readonly logged: (pattern: RegExp) => boolean;
+  /** null: it is not installed. */
+  readonly helper: (name: MapHelper) => HelperFacts | null | undefined;
 }
 
 const field = (status: Reading, name: string): string | undefined =>
@@ -56,12 +79,30 @@ const covers = (map: Reading, id: number): boolean | undefined =>
     .map((line) => line.trim().split(/\s+/).map(Number))
     .some(([inside, , count]) => inside !== undefined && count !== undefined && id >= inside && id < inside + count);
 
+const isSetuidRoot = (mode: Reading, owner: Reading): boolean | undefined => {
+  if (mode === undefined || mode === null) return undefined;
+  if ((Number.parseInt(mode, 8) & 0o4000) === 0) return false;
+  return owner === undefined || owner === null ? undefined : owner === '0';
+};
+
 /** Reads facts out of evidence; nothing is read before it is asked for. */
 export const factsFrom = (evidence: Evidence): Facts => {
   const status = (name: string): string | undefined => field(evidence.read(SOURCE.status), name);
   const effective = (name: 'Uid' | 'Gid'): number | undefined => {
     const id = status(name)?.split(/\s+/)[1];
     return id === undefined ? undefined : Number(id);
+  };
+  const holds = (field: 'CapEff' | 'CapBnd', capability: Capability): boolean | undefined => {
+    const set = status(field);
+    if (set === undefined || !/^[0-9a-f]+$/i.test(set)) return undefined;
+    return ((BigInt(`0x${set}`) >> BigInt(CAPABILITIES[capability])) & 1n) === 1n;
+  };
+  const has = (capability: Capability): boolean | undefined => holds('CapEff', capability);
+  const inFirst = (): boolean | undefined => {
+    const map = evidence.read(SOURCE.uidMap);
+    // A kernel without user namespaces has no such file, and only the first of them.
+    if (map === null) return true;
+    return map === undefined ? undefined : /^\s*0\s+0\s+4294967295$/.test(map.trim());
   };
   return {
     evidence,
@@ -72,17 +113,9 @@ export const factsFrom = (evidence: Evidence): Facts => {
       if (text === null || text === undefined) return text;
       return /^-?\d+$/.test(text.trim()) ? Number(text) : undefined;
     },
-    has: (capability) => {
-      const set = status('CapEff');
-      if (set === undefined || !/^[0-9a-f]+$/i.test(set)) return undefined;
-      return ((BigInt(`0x${set}`) >> BigInt(CAPABILITIES[capability])) & 1n) === 1n;
-    },
-    inFirstUserNamespace: () => {
-      const map = evidence.read(SOURCE.uidMap);
-      // A kernel without user namespaces has no such file, and only the first of them.
-      if (map === null) return true;
-      return map === undefined ? undefined : /^\s*0\s+0\s+4294967295$/.test(map.trim());
-    },
+    has,
+    isBounded: (capability) => holds('CapBnd', capability),
+    inFirstUserNamespace: inFirst,
     ownIdsMapped: () => {
       const [uid, gid] = [effective('Uid'), effective('Gid')];
       if (uid === undefined || gid === undefined) return undefined;
@@ -96,5 +129,26 @@ export const factsFrom = (evidence: Evidence): Facts => {
       return text === null || text === undefined ? undefined : parseMountinfo(text);
     },
     confined: () => confinement(evidence),
+    isOrdinary: () => {
+      const capable = has('CAP_SYS_ADMIN');
+      if (capable === false || inFirst() === false) return true;
+      if (capable === true) return false;
+      const caller = evidence.read(SPECIAL.caller);
+      return caller === 'user' ? true : caller === 'root' ? false : undefined;
+    },
+    uid: () => effective('Uid'),
+    el7: () => el7Build(evidence),
+    logged: (pattern) => (evidence.read(SPECIAL.log) ?? '').split('\n').some((line) => pattern.test(line)),
+    helper: (name) => {
+      const path = evidence.read(`${COMMAND}${name}`);
+      if (path === null || path === undefined) return path;
+      const [mode, owner] = [evidence.read(`${path}${MODE}`), evidence.read(`${path}${OWNER}`)];
+      const capabilities = evidence.read(`${path}${FILE_CAPABILITIES}`);
+      return {
+        path,
+        isSetuidRoot: isSetuidRoot(mode, owner),
+        hasFileCapabilities: capabilities === undefined ? undefined : capabilities !== null,
+      };
+    },
   };
 };

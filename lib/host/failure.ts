@@ -2,9 +2,26 @@ import type { ErrnoName } from '../errno.ts';
 import type { SetupStep } from '../errors.ts';
 import type { NamespaceType } from '../namespace.ts';
 
+/** Steps that are no part of a spawn's set-up, but fail for reasons of the host, too. */
+export const OTHER_STEPS = [
+  /** newuidmap(1) or newgidmap(1). */
+  'newuidmap',
+  /** setns(2), or opening the file of a namespace. */
+  'setns',
+  /** mount(2) of what is not proc, and pivot_root(2). */
+  'mount',
+  /** Writing /proc/PID/timens_offsets. */
+  'time-offsets',
+  /** mount_setattr(2) with MOUNT_ATTR_IDMAP. */
+  'idmapped-mount',
+] as const;
+
+/** A step of a set-up, or something else that was tried. */
+export type FailureStep = SetupStep | (typeof OTHER_STEPS)[number];
+
 /** A step that failed, as far as a backend knows it. */
 export interface Failure {
-  readonly step: SetupStep;
+  readonly step: FailureStep;
   /** null when a tool said only words. */
   readonly errno: ErrnoName | `errno ${number}` | null;
   /** The types that the failing call was to make; for a later step, those that the child has. */
@@ -13,6 +30,14 @@ export interface Failure {
   readonly requested?: readonly NamespaceType[];
   /** The file or directory that the call was about. */
   readonly path?: string | null;
+  /** The system call by its own name, where the step leaves it open. */
+  readonly syscall?: string | null;
+  /** What the tool said. */
+  readonly text?: string | null;
+  /** The type of the filesystem that was to be mounted. */
+  readonly filesystem?: string | null;
+  /** It fails now and then, and works in between. */
+  readonly isIntermittent?: boolean;
 }
 
 /** Whether the errno is one of these; a tool that gave none leaves every cause open. */
@@ -30,7 +55,7 @@ export const makes = (failure: Failure, type: NamespaceType): boolean =>
 export const asksFor = ({ namespaces, requested }: Failure, type: NamespaceType): boolean =>
   (requested ?? namespaces).includes(type) || namespaces.includes(type);
 
-const PRIVILEGED_STEPS: ReadonlySet<SetupStep> = new Set([
+const PRIVILEGED_STEPS: ReadonlySet<FailureStep> = new Set([
   'id-map',
   'unshare',
   'credentials',
@@ -38,10 +63,12 @@ const PRIVILEGED_STEPS: ReadonlySet<SetupStep> = new Set([
   'mount-proc',
   'hostname',
   'domainname',
+  'mount',
 ]);
 
 /** Whether the step takes a capability inside the new namespaces. */
 export const isPrivilegedInside = ({ step }: Failure): boolean => PRIVILEGED_STEPS.has(step);
 
 /** Whether the step is a mount(2). */
-export const isMount = ({ step }: Failure): boolean => step === 'propagation' || step === 'mount-proc';
+export const isMount = ({ step }: Failure): boolean =>
+  step === 'propagation' || step === 'mount-proc' || step === 'mount';

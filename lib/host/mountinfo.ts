@@ -6,6 +6,8 @@ export interface MountLine {
   readonly mountPoint: string;
   readonly options: readonly string[];
   readonly filesystem: string;
+  /** Options of the filesystem itself, as one text. */
+  readonly superOptions: string;
 }
 
 /** The kernel writes space, tab, newline and backslash in octal. */
@@ -17,7 +19,15 @@ export const parseMountinfo = (text: string): readonly MountLine[] =>
   text.split('\n').flatMap((line) => {
     const [before, after] = line.split(' - ');
     const [, , , root, mountPoint, options] = (before ?? '').split(' ');
-    const [filesystem] = (after ?? '').split(' ');
+    const [filesystem, , superOptions = ''] = (after ?? '').split(' ');
     if (root === undefined || mountPoint === undefined || options === undefined || !filesystem) return [];
-    return [{ root: unescaped(root), mountPoint: unescaped(mountPoint), options: options.split(','), filesystem }];
+    return [
+      {
+        root: unescaped(root),
+        mountPoint: unescaped(mountPoint),
+        options: options.split(','),
+        filesystem,
+        superOptions,
+      },
+    ];
   });

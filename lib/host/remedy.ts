@@ -1,5 +1,5 @@
 import { isInContainer } from './confinement.ts';
-import { distributionFamily } from './distribution.ts';
+import { distributionFamily, type Family } from './distribution.ts';
 import type { Facts } from './facts.ts';
 
 const isHostRoot = (facts: Facts): boolean =>
@@ -33,3 +33,28 @@ export const addKernelArgument = (facts: Facts, argument: string, kernel: string
 /** Any other commands for the host. */
 export const hostCommands = (facts: Facts, ...commands: readonly string[]): readonly string[] =>
   onTheHost(facts, commands);
+
+const INSTALL: Readonly<Record<Family, readonly [install: string, again: string] | null>> = {
+  debian: ['apt install', 'apt install --reinstall'],
+  redhat: ['dnf install', 'dnf reinstall'],
+  arch: ['pacman -S', 'pacman -S'],
+  alpine: ['apk add', 'apk fix'],
+  suse: ['zypper install', 'zypper install --force'],
+  nixos: null,
+  other: null,
+};
+
+/** Installs a package, or installs it anew, the way of this distribution. The caller's own distribution is meant, container or not. */
+export const installPackage = (
+  facts: Facts,
+  names: Readonly<Partial<Record<Family, string>>> & { readonly other: string },
+  again = false,
+): readonly string[] => {
+  const family = distributionFamily(facts.evidence);
+  const commands = INSTALL[family];
+  if (family === 'nixos') return ['security.wrappers and users.users in configuration.nix, then nixos-rebuild switch'];
+  if (commands === null) return [`install the package that has it (${names.other})`];
+  const command =
+    family === 'redhat' && facts.el7() !== null ? commands.map((text) => text.replace('dnf', 'yum')) : commands;
+  return [asRoot(facts, `${command[again ? 1 : 0]} ${names[family] ?? names.other}`)];
+};

@@ -8,13 +8,15 @@ import { type Snapshot, snapshotEvidence } from '../../lib/host/evidence.ts';
 import type { Failure } from '../../lib/host/failure.ts';
 import { NAMESPACE_TYPES } from '../../lib/namespace.ts';
 import { HEALTHY } from './healthy.ts';
-import { MACHINES } from './machines.ts';
+import { evidenceOf, MACHINES } from './machines.ts';
+import { NOISE } from './noise.ts';
 
 const first = (failure: Failure, evidence: Snapshot) => diagnoseAll(failure, snapshotEvidence(evidence))[0];
 
-for (const { about, failure, evidence, cause, confidence, remedy } of MACHINES) {
+for (const machine of MACHINES) {
+  const { about, failure, cause, confidence, remedy } = machine;
   t.test(`diagnoseAll() puts ${cause} first: ${about}`, async (t) => {
-    const found = first(failure, { ...HEALTHY, ...evidence });
+    const found = first(failure, evidenceOf(machine));
     t.match(found, { cause, confidence });
     if (remedy !== undefined) t.match(found?.remedy[0], remedy);
     t.match(found?.summary, /^[^.\s].*[^.]$/, 'one sentence, no full stop');
@@ -46,8 +48,9 @@ t.test('CAUSES have ids of their own, and each one has a machine or a live fault
 });
 
 t.test('diagnoseAll() is certain of nothing when no errno is known', async (t) => {
-  for (const { about, failure, evidence } of MACHINES) {
-    const found = diagnoseAll({ ...failure, errno: null }, snapshotEvidence({ ...HEALTHY, ...evidence }));
+  for (const machine of MACHINES) {
+    const { about, failure } = machine;
+    const found = diagnoseAll({ ...failure, errno: null }, snapshotEvidence(evidenceOf(machine)));
     t.notOk(
       found.some(({ confidence }) => confidence === 'certain'),
       about,
@@ -73,21 +76,10 @@ t.test('diagnoseAll() is sure of nothing on a healthy machine, but that the call
   t.same([...new Set(sure)].sort(), ['mount-point-missing', 'needs-cap-sys-admin']);
 });
 
-/** Evidence that has nothing to do with any cause, and values that it may have. */
-const NOISE: Readonly<Record<string, readonly (string | null)[]>> = {
+/** What words a remedy never changes the answer. */
+const MORE_NOISE: typeof NOISE = {
+  ...NOISE,
   '/etc/os-release': ['ID=alpine', 'ID=nixos', 'ID="opensuse-leap"\nID_LIKE="suse"', 'ID=arch', 'ID="rocky"', null],
-  '/proc/self/exe': ['/opt/node/bin/node', '/usr/bin/node'],
-  '/proc/self/limits': ['Max processes 100 100 processes', null],
-  '/proc/sys/kernel/pid_max': ['32768', '4194304'],
-  '/proc/sys/kernel/hostname': ['a', 'zero'],
-  '/proc/sys/kernel/unprivileged_bpf_disabled': ['0', '1', '2'],
-  '/proc/sys/kernel/yama/ptrace_scope': ['0', '1', '3', null],
-  '/proc/sys/kernel/apparmor_restrict_unprivileged_unconfined': ['0', '1', null],
-  '/proc/sys/user/max_inotify_watches': ['0', '100'],
-  '/proc/sys/vm/overcommit_memory': ['0', '2'],
-  '/proc/loadavg': ['0.00 0.00 0.00 1/100 1', '99.00 99.00 99.00 9/9 9'],
-  '/etc/subuid': ['user:100000:65536', '', null],
-  '/usr/bin/newuidmap': ['', null],
 };
 
 t.test('diagnoseAll() gives the same answer whatever stands where no cause looks', async (t) => {
@@ -95,13 +87,14 @@ t.test('diagnoseAll() gives the same answer whatever stands where no cause looks
     fc.property(
       fc.constantFrom(...MACHINES),
       fc.record(
-        Object.fromEntries(Object.entries(NOISE).map(([source, values]) => [source, fc.constantFrom(...values)])),
+        Object.fromEntries(Object.entries(MORE_NOISE).map(([source, values]) => [source, fc.constantFrom(...values)])),
         { requiredKeys: [] },
       ),
-      ({ failure, evidence }, some) => {
+      (machine, some) => {
+        const { failure } = machine;
         const noise = some as Snapshot;
-        const quiet = diagnoseAll(failure, snapshotEvidence({ ...HEALTHY, ...evidence }));
-        const noisy = diagnoseAll(failure, snapshotEvidence({ ...HEALTHY, ...evidence, ...noise }));
+        const quiet = diagnoseAll(failure, snapshotEvidence(evidenceOf(machine)));
+        const noisy = diagnoseAll(failure, snapshotEvidence({ ...evidenceOf(machine), ...noise }));
         const answer = (found: typeof quiet) => found.map(({ cause, confidence }) => `${cause} ${confidence}`);
         return JSON.stringify(answer(quiet)) === JSON.stringify(answer(noisy));
       },

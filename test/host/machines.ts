@@ -1,12 +1,14 @@
 import type { Snapshot } from '../../lib/host/evidence.ts';
 import type { Failure } from '../../lib/host/failure.ts';
-import { ROOT, status } from './healthy.ts';
+import { HEALTHY, ROOT, status } from './healthy.ts';
 
 /** A machine that says no, by what differs from a healthy one. */
 export interface Machine {
   readonly about: string;
   readonly failure: Failure;
   readonly evidence: Snapshot;
+  /** Sources of which nothing is known, though a healthy machine shows them. */
+  readonly without?: readonly string[];
   readonly cause: string;
   readonly confidence: 'certain' | 'likely' | 'possible';
   /** A part of the first remedy. */
@@ -26,6 +28,27 @@ const later = (step: Failure['step'], errno: Failure['errno'], path: string | nu
   requested: ['user', 'mnt', 'pid'],
   path,
 });
+
+const mount = (filesystem: string | null, errno: Failure['errno']): Failure => ({
+  step: 'mount',
+  errno,
+  namespaces: [],
+  requested: ['user', 'mnt', 'pid'],
+  filesystem,
+});
+const helper = (errno: Failure['errno']): Failure => ({
+  step: 'newuidmap',
+  errno,
+  namespaces: ['user'],
+  requested: ['user'],
+  path: 'newuidmap',
+});
+const SETUID_HELPERS: Snapshot = {
+  '/usr/bin/newuidmap (mode)': '4755',
+  '/usr/bin/newuidmap (owner)': '0',
+  '/usr/bin/newgidmap (mode)': '4755',
+  '/usr/bin/newgidmap (owner)': '0',
+};
 
 const el7 = (build: string, more: Snapshot = {}): Snapshot => ({
   '/etc/os-release': 'NAME="CentOS Linux"\nVERSION_ID="7"\nID="centos"\nID_LIKE="rhel fedora"',
@@ -417,4 +440,231 @@ export const MACHINES: readonly Machine[] = [
     cause: 'memfd-noexec',
     confidence: 'certain',
   },
+  {
+    about: 'ALT Linux, nested',
+    failure: clone('EPERM', 'user'),
+    evidence: { '/proc/sys/kernel/userns_max_level': '0' },
+    cause: 'userns-max-level',
+    confidence: 'certain',
+    remedy: /kernel\.userns_max_level=\d+/,
+  },
+  {
+    about: 'ENOSPC, and nothing else',
+    failure: { step: 'clone', errno: 'ENOSPC', namespaces: ['net'], requested: ['net'] },
+    evidence: { '/proc/sys/user/max_net_namespaces': '127283' },
+    without: ['/proc/sys/user/max_net_namespaces'],
+    cause: 'ns-limit-unseen',
+    confidence: 'possible',
+  },
+  {
+    about: 'overlay on Linux 5.10',
+    failure: mount('overlay', 'EPERM'),
+    evidence: { '/proc/sys/kernel/osrelease': '5.10.0-28-amd64' },
+    cause: 'overlay-in-userns-too-old',
+    confidence: 'certain',
+    remedy: /fuse-overlayfs/,
+  },
+  {
+    about: 'ext4 in a user namespace',
+    failure: mount('ext4', 'EPERM'),
+    evidence: {},
+    cause: 'fs-mount-needs-init-userns',
+    confidence: 'likely',
+  },
+  {
+    about: 'mqueue without an ipc namespace',
+    failure: { ...mount('mqueue', 'EPERM'), requested: ['user', 'mnt'] },
+    evidence: {},
+    cause: 'fs-mount-needs-ns',
+    confidence: 'certain',
+    remedy: /add "ipc"/,
+  },
+  {
+    about: 'Ubuntu 25.04 and its own profile for unshare(1)',
+    failure: {
+      ...later('propagation', 'EACCES'),
+      text: 'unshare: cannot change root filesystem propagation: Permission denied',
+    },
+    evidence: {
+      '/etc/os-release': 'ID=ubuntu\nVERSION_ID="25.04"',
+      '/sys/kernel/security/apparmor/profiles':
+        'unshare (enforce)\nunpriv_unshare (enforce)\nunprivileged_userns (enforce)',
+    },
+    cause: 'apparmor-distro-helper-profile',
+    confidence: 'likely',
+    remedy: /from the program itself/,
+  },
+  {
+    about: 'Ubuntu 24.04, which says so in its log',
+    failure: later('propagation', 'EACCES'),
+    evidence: {
+      ...UBUNTU,
+      'kernel log':
+        'audit: type=1400 apparmor="AUDIT" operation="userns_create" class="namespace" info="Userns create - transitioning profile" profile="unconfined" pid=7 comm="x" requested="userns_create" target="unprivileged_userns"',
+    },
+    cause: 'apparmor-userns-restricted',
+    confidence: 'certain',
+  },
+  {
+    about: 'no newuidmap',
+    failure: helper('ENOENT'),
+    evidence: { 'command newuidmap': null, 'command newgidmap': null },
+    cause: 'newuidmap-missing',
+    confidence: 'certain',
+    remedy: /^sudo apt install uidmap$/,
+  },
+  {
+    about: 'no newuidmap on Alpine, as podman says it',
+    failure: { ...helper(null), text: 'exec: "newuidmap": executable file not found in $PATH' },
+    evidence: { '/etc/os-release': 'ID=alpine' },
+    without: ['command newuidmap', 'command newgidmap'],
+    cause: 'newuidmap-missing',
+    confidence: 'likely',
+    remedy: /apk add shadow-uidmap/,
+  },
+  {
+    about: 'newuidmap with both the bit and capabilities',
+    failure: { ...helper('EACCES'), text: 'newuidmap: open of uid_map failed: Permission denied' },
+    evidence: { ...SETUID_HELPERS, '/usr/bin/newuidmap (capabilities)': '0100000280000000000000000000000000000000' },
+    cause: 'newuidmap-setuid-plus-filecaps',
+    confidence: 'certain',
+    remedy: /chmod u-s \/usr\/bin\/newuidmap/,
+  },
+  {
+    about: 'newuidmap without privilege, on Fedora',
+    failure: helper('EPERM'),
+    evidence: {
+      ...SETUID_HELPERS,
+      '/etc/os-release': 'ID=fedora\nVERSION_ID=41',
+      '/usr/bin/newuidmap (mode)': '0755',
+      '/usr/bin/newuidmap (capabilities)': null,
+    },
+    cause: 'newuidmap-not-privileged',
+    confidence: 'certain',
+    remedy: /dnf reinstall shadow-utils/,
+  },
+  {
+    about: 'newuidmap under no_new_privs',
+    failure: helper('EPERM'),
+    evidence: { ...SETUID_HELPERS, '/proc/self/status': status({ NoNewPrivs: '1' }) },
+    cause: 'no-new-privs-blocks-newuidmap',
+    confidence: 'certain',
+  },
+  {
+    about: 'newuidmap on a nosuid mount',
+    failure: helper('EPERM'),
+    evidence: {
+      ...SETUID_HELPERS,
+      '/proc/self/mountinfo': '27 1 8:1 / / rw,nosuid - ext4 /dev/sda1 rw\n22 27 0:21 / /proc rw - proc proc rw',
+    },
+    cause: 'no-new-privs-blocks-newuidmap',
+    confidence: 'certain',
+  },
+  {
+    about: 'newuidmap after newgrp',
+    failure: {
+      ...helper(null),
+      text: 'newuidmap: Target process 4711 is owned by a different user: uid:1000 pw_uid:1000 st_uid:1000, gid:27 pw_gid:1000 st_gid:27',
+    },
+    evidence: { ...SETUID_HELPERS, '/proc/self/status': status({ Gid: '27\t27\t27\t27' }) },
+    cause: 'passwd-gid-mismatch',
+    confidence: 'likely',
+    remedy: /^sg /,
+  },
+  {
+    about: 'two ranges that overlap',
+    failure: helper('EINVAL'),
+    evidence: { ...SETUID_HELPERS, '/etc/subuid': 'jo:100000:65536\njo:150000:65536' },
+    cause: 'subid-overlap',
+    confidence: 'certain',
+    remedy: /jo:150000:65536/,
+  },
+  {
+    about: 'ranges in a directory service, and none for the user',
+    failure: helper('EPERM'),
+    evidence: {
+      ...SETUID_HELPERS,
+      '/etc/subuid': '',
+      '/etc/subgid': '',
+      '/etc/nsswitch.conf': 'passwd: files sss\nsubid: sss',
+    },
+    cause: 'subid-source-wrong',
+    confidence: 'likely',
+    remedy: /getsubids jo/,
+  },
+  {
+    about: 'no range for the user',
+    failure: { ...helper('EPERM'), text: 'newuidmap: uid range [1-65536) -> [100000-165535) not allowed' },
+    evidence: { ...SETUID_HELPERS, '/etc/subuid': 'somebody:100000:65536', '/etc/subgid': 'somebody:100000:65536' },
+    cause: 'subid-missing',
+    confidence: 'certain',
+    remedy: /usermod --add-subuids 100000-165535 --add-subgids 100000-165535 jo/,
+  },
+  {
+    about: 'a /proc that hides processes',
+    failure: helper('EPERM'),
+    evidence: {
+      ...SETUID_HELPERS,
+      '/proc/self/mountinfo':
+        '27 1 8:1 / / rw - ext4 /dev/sda1 rw\n22 27 0:21 / /proc rw - proc proc rw,hidepid=invisible',
+    },
+    cause: 'hidepid-setuid-helper',
+    confidence: 'possible',
+    remedy: /hidepid=0/,
+  },
+  {
+    about: 'the namespaces of somebody else’s process',
+    failure: { step: 'setns', errno: 'EACCES', namespaces: ['net'], requested: ['net'] },
+    evidence: {},
+    cause: 'setns-other-user',
+    confidence: 'likely',
+  },
+  {
+    about: 'a network that is joined before its owner',
+    failure: { step: 'setns', errno: 'EPERM', namespaces: ['net'], requested: ['net'] },
+    evidence: {},
+    cause: 'setns-wrong-order',
+    confidence: 'likely',
+    remedy: /join "user"/,
+  },
+  {
+    about: 'a call from a thread of Node.js',
+    failure: { step: 'unshare', errno: 'EINVAL', namespaces: ['user'], requested: ['user'], syscall: 'unshare' },
+    evidence: { '/proc/self/status': `${status()}\nThreads:\t11` },
+    cause: 'multithreaded-caller',
+    confidence: 'likely',
+    remedy: /spawn/,
+  },
+  {
+    about: 'id-mapped mounts on Linux 5.10',
+    failure: { step: 'idmapped-mount', errno: 'ENOSYS', namespaces: ['mnt'] },
+    evidence: { '/proc/sys/kernel/osrelease': '5.10.0-28-amd64' },
+    cause: 'idmap-unsupported',
+    confidence: 'certain',
+  },
+  {
+    about: 'offsets that come too late',
+    failure: { step: 'time-offsets', errno: 'EACCES', namespaces: ['time'] },
+    evidence: {},
+    cause: 'time-frozen',
+    confidence: 'likely',
+  },
+  {
+    about: 'a pid namespace whose pid 1 is gone',
+    failure: { step: 'clone', errno: 'ENOMEM', namespaces: ['pid'], requested: ['pid'] },
+    evidence: {},
+    cause: 'pid-init-gone',
+    confidence: 'possible',
+  },
+  {
+    about: 'a dead automount',
+    failure: mount(null, 'ENODEV'),
+    evidence: { 'probe user': 'works', 'probe mnt': 'works', 'probe pid': 'works' },
+    cause: 'not-a-namespace-problem',
+    confidence: 'certain',
+  },
 ];
+
+/** What is known of a machine, as a whole. */
+export const evidenceOf = ({ evidence, without = [] }: Machine): Snapshot =>
+  Object.fromEntries(Object.entries({ ...HEALTHY, ...evidence }).filter(([source]) => !without.includes(source)));

@@ -1,9 +1,12 @@
 import type { Cause } from '../cause.ts';
+import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { asksFor, isMaking, makes, said } from '../failure.ts';
 
-/** Whether the caller's root directory is no mount point: what chroot(2) into a plain directory leaves. */
+/** Whether the caller's root directory is not that of its mount namespace. One that is no mount point cannot be. */
 const isChrooted = (facts: Facts): boolean | undefined => {
+  const compared = facts.evidence.read(SPECIAL.root);
+  if (compared === 'no' || compared === 'yes') return compared === 'no';
   const mounts = facts.mounts();
   return mounts === undefined || mounts.length === 0 ? undefined : !mounts.some(({ mountPoint }) => mountPoint === '/');
 };
@@ -16,6 +19,7 @@ const mayBeChrooted = (facts: Facts): boolean =>
 export const callerCauses: readonly Cause[] = [
   {
     id: 'unmapped-ids',
+    predicts: true,
     matches: (failure, facts) =>
       makes(failure, 'user') && said(failure, 'EPERM') && facts.ownIdsMapped() === false ? 'certain' : null,
     summary: () => 'the caller’s own user or group id is not mapped in the user namespace that it is in',
@@ -24,6 +28,7 @@ export const callerCauses: readonly Cause[] = [
   },
   {
     id: 'chroot-caller',
+    predicts: true,
     matches: (failure, facts) => {
       const chrooted = isChrooted(facts);
       // Without a mount at "/" there is nothing whose propagation could be set.
@@ -38,7 +43,7 @@ export const callerCauses: readonly Cause[] = [
         ? 'the caller is in a chroot, from where nobody, root neither, may make a user namespace'
         : 'the caller may be in a chroot, from where nobody, root neither, may make a user namespace';
     },
-    sources: () => [`${SOURCE.mountinfo}#mounts on /`],
+    sources: () => [SPECIAL.root, `${SOURCE.mountinfo}#mounts on /`],
     remedy: (_, failure) =>
       failure.step === 'propagation'
         ? ['mount --bind DIRECTORY DIRECTORY  # before chroot DIRECTORY']
@@ -50,12 +55,16 @@ export const callerCauses: readonly Cause[] = [
 export const capabilityCauses: readonly Cause[] = [
   {
     id: 'needs-cap-sys-admin',
+    predicts: true,
     matches: (failure, facts) => {
       if (!isMaking(failure) || !said(failure, 'EPERM') || failure.namespaces.length === 0) return null;
-      if (asksFor(failure, 'user') || facts.has('CAP_SYS_ADMIN') !== false) return null;
+      if (asksFor(failure, 'user')) return null;
+      if (facts.has('CAP_SYS_ADMIN') === undefined && facts.isOrdinary() === true) return 'likely';
+      if (facts.has('CAP_SYS_ADMIN') !== false) return null;
       return failure.step === 'clone' || failure.requested !== undefined ? 'certain' : 'likely';
     },
-    summary: () => 'without a new user namespace this takes CAP_SYS_ADMIN, which the caller has not',
+    summary: (_, facts) =>
+      `without a new user namespace this takes CAP_SYS_ADMIN, which the caller ${facts.has('CAP_SYS_ADMIN') === false ? 'has not' : 'probably has not'}`,
     sources: () => [`${SOURCE.status}#CapEff`],
     remedy: () => ['add "user" to the namespaces'],
   },

@@ -1,4 +1,5 @@
-import type { Cause } from '../cause.ts';
+import { type Cause, type Confidence, leastSure } from '../cause.ts';
+import { LAST_BUILD } from '../el7-build.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { type Failure, isMaking, makes, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
@@ -7,10 +8,18 @@ import { addKernelArgument, asRoot, hostCommands, setSysctl } from '../remedy.ts
 const PARAMETER = '/sys/module/user_namespace/parameters/enable';
 const LIMIT = '/proc/sys/user/max_user_namespaces';
 
-/** Whether this is an EL7 kernel whose build number is in the range; the release's name says nothing about it. */
-const isBuild = (facts: Facts, from: number, to: number): boolean => {
-  const build = facts.kernel()?.el7Build ?? null;
-  return build !== null && build >= from && build <= to;
+/** How sure it is that this is an EL7 kernel whose build number is in the range. */
+const build = (facts: Facts, from: number, to: number): Confidence | null => {
+  const known = facts.el7();
+  if (known === null || known.to < from || known.from > to) return null;
+  if (known.from < from || known.to > to) return 'possible';
+  return known.isRead ? 'certain' : 'likely';
+};
+
+/** The sysctls of /proc/sys/user came with build 693; undefined where that cannot be seen. */
+const hasLimits = (facts: Facts): boolean | undefined => {
+  const reading = facts.evidence.read(LIMIT);
+  return reading === undefined ? undefined : reading !== null;
 };
 
 /** Whether the kernel was booted with the argument; undefined when that cannot be seen. */
@@ -26,20 +35,40 @@ const wantsBoth = (failure: Failure): boolean =>
 /** Red Hat's seventh generation: four kernels, four ways to have user namespaces. */
 export const el7Causes: readonly Cause[] = [
   {
+    id: 'el7-max-userns-zero',
+    predicts: true,
+    matches: (failure, facts) => {
+      const sure = build(facts, 693, LAST_BUILD);
+      if (!makes(failure, 'user') || !said(failure, 'EINVAL', 'ENOSPC') || sure === null) return null;
+      const limit = facts.number(LIMIT);
+      // Where the file is, the kernel is none of the older ones.
+      if (limit === 0) return sure === 'certain' ? 'certain' : 'likely';
+      return limit === undefined ? leastSure('likely', sure) : null;
+    },
+    summary: (_, facts) =>
+      `user.max_user_namespaces is ${facts.number(LIMIT) === 0 ? '' : 'probably '}0, as it is by default on this kernel`,
+    sources: () => [LIMIT, SOURCE.release],
+    remedy: (facts) => setSysctl(facts, 'user.max_user_namespaces', 28633, '51-userns.conf'),
+  },
+  {
     id: 'el7-userns-unusable-7.0-7.1',
+    predicts: true,
     matches: (failure, facts) =>
-      makes(failure, 'user') && said(failure, 'EINVAL') && isBuild(facts, 0, 326) ? 'certain' : null,
+      makes(failure, 'user') && said(failure, 'EINVAL') && hasLimits(facts) !== true ? build(facts, 0, 326) : null,
     summary: () => 'user namespaces cannot be used on the kernels of release 7.0 and 7.1',
     sources: () => [SOURCE.release],
     remedy: (facts) => hostCommands(facts, asRoot(facts, 'yum update kernel'), asRoot(facts, 'reboot')),
   },
   {
     id: 'el7-userns-param-off',
+    predicts: true,
     matches: (failure, facts) => {
-      if (!makes(failure, 'user') || !said(failure, 'EINVAL') || !isBuild(facts, 327, 692)) return null;
+      if (!makes(failure, 'user') || !said(failure, 'EINVAL') || hasLimits(facts) === true) return null;
       const parameter = facts.evidence.read(PARAMETER);
+      const sure = typeof parameter === 'string' ? 'certain' : build(facts, 327, 692);
+      if (sure === null || (facts.kernel() !== null && build(facts, 327, 692) === null)) return null;
       if (typeof parameter === 'string') return /^[Nn0]/.test(parameter) ? 'certain' : null;
-      return wasBootedWith(facts, 'user_namespace.enable=1') === true ? null : 'likely';
+      return wasBootedWith(facts, 'user_namespace.enable=1') === true ? null : leastSure('likely', sure);
     },
     summary: (_, { evidence }) =>
       `user namespaces are ${typeof evidence.read(PARAMETER) === 'string' ? '' : 'probably '}off on this kernel, which wants user_namespace.enable=1 on its command line`,
@@ -48,31 +77,21 @@ export const el7Causes: readonly Cause[] = [
   },
   {
     id: 'el7-mountns-in-userns-blocked-7.2-7.3',
-    matches: (failure, facts) => (wantsBoth(failure) && isBuild(facts, 327, 692) ? 'certain' : null),
+    predicts: true,
+    matches: (failure, facts) => (wantsBoth(failure) && hasLimits(facts) !== true ? build(facts, 327, 692) : null),
     summary: () => 'this kernel allows no mount namespace inside a user namespace, and has no switch for it',
     sources: () => [SOURCE.release],
     remedy: (facts) => hostCommands(facts, asRoot(facts, 'yum update kernel'), asRoot(facts, 'reboot')),
   },
   {
-    id: 'el7-max-userns-zero',
-    matches: (failure, facts) => {
-      if (!makes(failure, 'user') || !said(failure, 'EINVAL', 'ENOSPC') || !isBuild(facts, 693, 99_999)) return null;
-      const limit = facts.number(LIMIT);
-      if (limit === 0) return 'certain';
-      return limit === undefined ? 'likely' : null;
-    },
-    summary: (_, facts) =>
-      `user.max_user_namespaces is ${facts.number(LIMIT) === 0 ? '' : 'probably '}0, as it is by default on this kernel`,
-    sources: () => [LIMIT, SOURCE.release],
-    remedy: (facts) => setSysctl(facts, 'user.max_user_namespaces', 28633, '51-userns.conf'),
-  },
-  {
     id: 'el7-unpriv-mountns-off',
+    predicts: true,
     matches: (failure, facts) => {
-      if (!wantsBoth(failure) || !isBuild(facts, 693, 956)) return null;
+      const sure = build(facts, 693, 956);
+      if (!wantsBoth(failure) || sure === null) return null;
       const booted = wasBootedWith(facts, 'namespace.unpriv_enable=1');
       if (booted === true) return null;
-      return booted === false ? 'certain' : 'likely';
+      return leastSure(booted === false ? 'certain' : 'likely', sure);
     },
     summary: (_, facts) =>
       `this kernel allows a mount namespace inside a user namespace only with namespace.unpriv_enable=1 on its command line${wasBootedWith(facts, 'namespace.unpriv_enable=1') === false ? '' : ', which it probably has not'}`,
@@ -81,13 +100,19 @@ export const el7Causes: readonly Cause[] = [
   },
   {
     id: 'el7-unshare-race',
+    comesAndGoes: true,
     matches: (failure, facts) => {
       const kernel = facts.kernel();
-      if (!makes(failure, 'user') || failure.errno !== 'EINVAL' || kernel === null) return null;
-      return isBuild(facts, 0, 1061) || (kernel.el7Build === null && isOlder(kernel, '4.3')) ? 'possible' : null;
+      const isOldOther = kernel !== null && kernel.el7Build === null && isOlder(kernel, '4.3');
+      const sure = isOldOther ? 'certain' : build(facts, 0, 1061);
+      if (sure === null || !isMaking(failure) || !said(failure, 'EINVAL')) return null;
+      // What stands in the way for good fails always.
+      if (failure.isIntermittent === true) return leastSure('likely', sure);
+      return makes(failure, 'user') && failure.errno === 'EINVAL' ? 'possible' : null;
     },
-    summary: () => 'on this kernel the call fails now and then while another process reads /proc; a retry may do',
+    summary: (failure) =>
+      `on this kernel the call ${failure.isIntermittent === true ? 'most likely fails' : 'may fail'} now and then, while another process reads /proc/PID/status or maps; a retry may do`,
     sources: () => [SOURCE.release],
-    remedy: () => [],
+    remedy: () => ['try again, up to ten times'],
   },
 ];

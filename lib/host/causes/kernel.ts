@@ -1,5 +1,6 @@
 import { NAMESPACES, type NamespaceType } from '../../namespace.ts';
 import type { Cause } from '../cause.ts';
+import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { type Failure, isMaking, makes, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
@@ -30,11 +31,50 @@ const CONFIG_NAMES: Readonly<Record<NamespaceType, string>> = {
   uts: 'CONFIG_UTS_NS',
 };
 
-const isWsl1 = (facts: Facts): boolean => /Microsoft/.test(facts.evidence.read(SOURCE.version) ?? '');
+/** The second one's kernels say `microsoft`, in small letters. */
+const isWsl1 = (facts: Facts): boolean =>
+  [SOURCE.version, SOURCE.release].some((source) => /Microsoft/.test(facts.evidence.read(source) ?? ''));
+
+const configured = (facts: Facts, name: string): boolean | undefined => {
+  const text = facts.evidence.read(SPECIAL.config);
+  if (text === undefined || text === null || text === '') return undefined;
+  return text.split('\n').includes(`${name}=y`);
+};
+
+/** The types among those wanted that the kernel was built without, as far as its configuration tells. */
+const unconfigured = (failure: Failure, facts: Facts): readonly NamespaceType[] =>
+  failure.namespaces.filter((type) => configured(facts, CONFIG_NAMES[type]) === false);
+
+/**
+ * The single type that EINVAL must be about, where nothing shows which files of namespaces there are: unshare(2) gives it
+ * for no type but `user` for another reason.
+ */
+const onlyType = (failure: Failure, facts: Facts): NamespaceType | null => {
+  const others = failure.namespaces.filter((type) => type !== 'user');
+  const [type] = others;
+  const isSeen = missing(failure, facts) !== undefined;
+  return !isSeen &&
+    failure.step === 'unshare' &&
+    failure.errno === 'EINVAL' &&
+    others.length === 1 &&
+    type !== undefined
+    ? type
+    : null;
+};
+
+const PLATFORMS: readonly (readonly [name: string, matches: (facts: Facts) => boolean, source: string])[] = [
+  ['an OpenVZ container', (facts) => typeof facts.evidence.read('/proc/vz') === 'string', '/proc/vz'],
+  ['gVisor', (facts) => facts.logged(/Starting gVisor/), SPECIAL.log],
+  ['Android', (facts) => /-android\d|Android/.test(facts.evidence.read(SOURCE.version) ?? ''), SOURCE.version],
+  ['a Heroku dyno', (facts) => typeof facts.evidence.read('environment DYNO') === 'string', 'environment DYNO'],
+];
+
+const platform = (facts: Facts) => PLATFORMS.find(([, matches]) => matches(facts));
 
 export const kernelCauses: readonly Cause[] = [
   {
     id: 'wsl1',
+    predicts: true,
     matches: (failure, facts) => (isRefused(failure) && isWsl1(facts) ? 'certain' : null),
     summary: () => 'the first Windows Subsystem for Linux has no namespaces of this kind',
     sources: () => [SOURCE.version],
@@ -42,16 +82,22 @@ export const kernelCauses: readonly Cause[] = [
   },
   {
     id: 'platform-no-userns',
+    predicts: true,
     matches: (failure, facts) =>
-      isRefused(failure) && makes(failure, 'user') && typeof facts.evidence.read('/proc/vz') === 'string'
+      isMaking(failure) &&
+      said(failure, 'EINVAL', 'ENOSYS', 'EPERM', 'EACCES') &&
+      makes(failure, 'user') &&
+      platform(facts) !== undefined
         ? 'likely'
         : null,
-    summary: () => 'this looks like an OpenVZ container, which has no user namespaces of its own',
-    sources: () => ['/proc/vz'],
-    remedy: () => [],
+    summary: (_, facts) =>
+      `this looks like ${platform(facts)?.[0] ?? 'a platform'}, which has no user namespaces of its own`,
+    sources: () => PLATFORMS.map(([, , source]) => source),
+    remedy: () => ['run it on another host, or in a virtual machine'],
   },
   {
     id: 'kernel-too-old',
+    predicts: true,
     matches: (failure, facts) => {
       if (!isRefused(failure)) return null;
       const absent = missing(failure, facts);
@@ -70,22 +116,39 @@ export const kernelCauses: readonly Cause[] = [
   },
   {
     id: 'config-user-ns-off',
-    matches: (failure, facts) =>
-      isRefused(failure) && makes(failure, 'user') && missing(failure, facts)?.includes('user') === true
-        ? 'certain'
-        : null,
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isRefused(failure) || !makes(failure, 'user')) return null;
+      const absent = missing(failure, facts);
+      if (absent?.includes('user') === true) return 'certain';
+      return absent === undefined && unconfigured(failure, facts).includes('user') ? 'certain' : null;
+    },
     summary: () => 'this kernel was built without user namespaces (CONFIG_USER_NS)',
-    sources: () => [SOURCE.namespaces, SOURCE.release],
-    remedy: () => [],
+    sources: () => [SOURCE.namespaces, SPECIAL.config, SOURCE.release],
+    remedy: () => ['boot a kernel that has CONFIG_USER_NS=y; setuid helpers do without it'],
   },
   {
     id: 'config-ns-off',
-    matches: (failure, facts) => (isRefused(failure) && (missing(failure, facts)?.length ?? 0) > 0 ? 'certain' : null),
-    summary: (failure, facts) => {
-      const types = missing(failure, facts) ?? [];
-      return `this kernel was built without ${flags(types)} (${types.map((type) => CONFIG_NAMES[type]).join(', ')})`;
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isRefused(failure)) return null;
+      const absent = missing(failure, facts);
+      if (absent !== undefined) return absent.length > 0 ? 'certain' : null;
+      if (unconfigured(failure, facts).length > 0) return 'certain';
+      return onlyType(failure, facts) === null ? null : 'likely';
     },
-    sources: () => [SOURCE.namespaces, SOURCE.release],
-    remedy: () => [],
+    summary: (failure, facts) => {
+      const absent = missing(failure, facts);
+      const only = onlyType(failure, facts);
+      const sure = absent ?? unconfigured(failure, facts);
+      const types = sure.length > 0 ? sure : only === null ? [] : [only];
+      return `this kernel was ${sure.length > 0 ? '' : 'probably '}built without ${flags(types)} (${types.map((type) => CONFIG_NAMES[type]).join(', ')})`;
+    },
+    sources: () => [SOURCE.namespaces, SPECIAL.config, SOURCE.release],
+    remedy: (facts, failure) => {
+      const types = missing(failure, facts) ?? unconfigured(failure, facts);
+      const names = (types.length > 0 ? types : failure.namespaces).map((type) => `${CONFIG_NAMES[type]}=y`);
+      return [`boot a kernel that has ${names.join(', ')}; or leave this type out`];
+    },
   },
 ];

@@ -25,14 +25,18 @@ const limited = (failure: Failure, facts: Facts): readonly NamespaceType[] => {
 
 const enough = 28633;
 
+/** Twice what there is. */
+const more = (facts: Facts, type: NamespaceType): number => 2 * Math.max(enough, facts.number(limitFile(type)) ?? 0);
+
 const levels = (facts: Facts): number => facts.status('NSpid')?.split(/\s+/).length ?? 0;
 
 /** What ran out: limits count per user and hold for every user namespace above, too. */
 export const limitCauses: readonly Cause[] = [
   {
     id: 'max-userns-zero',
+    predicts: true,
     matches: (failure, facts) =>
-      isFull(failure) && facts.kernel()?.el7Build == null && zeroes(failure, facts).includes('user') ? 'certain' : null,
+      isFull(failure) && facts.el7() === null && zeroes(failure, facts).includes('user') ? 'certain' : null,
     summary: () => 'user.max_user_namespaces is 0, so nobody may make a user namespace here',
     sources: () => [limitFile('user')],
     remedy: (facts) => [
@@ -42,6 +46,7 @@ export const limitCauses: readonly Cause[] = [
   },
   {
     id: 'max-ns-other-zero',
+    predicts: true,
     matches: (failure, facts) =>
       isFull(failure) && zeroes(failure, facts).some((type) => type !== 'user') ? 'certain' : null,
     summary: (failure, facts) => {
@@ -56,6 +61,7 @@ export const limitCauses: readonly Cause[] = [
   },
   {
     id: 'pidns-nesting-depth',
+    predicts: true,
     matches: (failure, facts) => (isFull(failure) && makes(failure, 'pid') && levels(facts) > 32 ? 'certain' : null),
     summary: () => 'pid namespaces may be nested 32 levels deep, and this is the last one',
     sources: () => [`${SOURCE.status}#NSpid`],
@@ -75,15 +81,19 @@ export const limitCauses: readonly Cause[] = [
   },
   {
     id: 'userns-limit-exhausted',
-    matches: (failure, facts) => (isFull(failure) && limited(failure, facts)[0] === 'user' ? 'likely' : null),
+    comesAndGoes: true,
+    matches: (failure, facts) =>
+      isFull(failure) && failure.errno !== null && limited(failure, facts)[0] === 'user' ? 'likely' : null,
     summary: (_, facts) =>
       `this user probably has as many user namespaces as user.max_user_namespaces allows (${facts.number(limitFile('user'))})`,
     sources: () => [limitFile('user')],
-    remedy: (facts) => ['lsns -t user', ...setSysctl(facts, limitKey('user'), 2 * enough, '99-userns.conf')],
+    remedy: (facts) => ['lsns -t user', ...setSysctl(facts, limitKey('user'), more(facts, 'user'), '99-userns.conf')],
   },
   {
     id: 'ns-limit-exhausted',
-    matches: (failure, facts) => (isFull(failure) && limited(failure, facts).length > 0 ? 'likely' : null),
+    comesAndGoes: true,
+    matches: (failure, facts) =>
+      isFull(failure) && failure.errno !== null && (limited(failure, facts)[0] ?? 'user') !== 'user' ? 'likely' : null,
     summary: (failure, facts) => {
       const [type] = limited(failure, facts);
       return type === undefined
@@ -94,10 +104,42 @@ export const limitCauses: readonly Cause[] = [
     remedy: (facts, failure) =>
       limited(failure, facts)
         .slice(0, 1)
-        .flatMap((type) => [`lsns -t ${type}`, ...setSysctl(facts, limitKey(type), 2 * enough, '99-namespaces.conf')]),
+        .flatMap((type) => [
+          `lsns -t ${type}`,
+          ...setSysctl(facts, limitKey(type), more(facts, type), '99-namespaces.conf'),
+        ]),
+  },
+  {
+    id: 'userns-max-level',
+    predicts: true,
+    matches: (failure, facts) => {
+      const most = facts.number('/proc/sys/kernel/userns_max_level');
+      if (!makes(failure, 'user') || !said(failure, 'EPERM', 'ENOSPC', 'EUSERS') || most === undefined || most === null)
+        return null;
+      if (most === 0) return 'certain';
+      return facts.inFirstUserNamespace() === false ? 'possible' : null;
+    },
+    summary: (_, facts) =>
+      `kernel.userns_max_level (${facts.number('/proc/sys/kernel/userns_max_level')}) perhaps allows no deeper user namespace`,
+    sources: () => ['/proc/sys/kernel/userns_max_level', SOURCE.uidMap],
+    remedy: (facts) => setSysctl(facts, 'kernel.userns_max_level', 33, '99-userns.conf'),
+  },
+  {
+    id: 'ns-limit-unseen',
+    matches: (failure, facts) =>
+      isMaking(failure) &&
+      failure.errno === 'ENOSPC' &&
+      failure.namespaces.some((type) => facts.number(limitFile(type)) === undefined)
+        ? 'possible'
+        : null,
+    summary: () =>
+      'ENOSPC means a limit of namespaces, not of a disk; which limit it is, one of these files perhaps tells',
+    sources: (failure) => failure.namespaces.map(limitFile),
+    remedy: () => ['sysctl -a --pattern user.max_', 'lsns'],
   },
   {
     id: 'process-limit',
+    comesAndGoes: true,
     matches: (failure) => (failure.step === 'clone' && failure.errno === 'EAGAIN' ? 'likely' : null),
     summary: () =>
       'this is no matter of namespaces: RLIMIT_NPROC, pids.max of the cgroup or kernel.pid_max probably allow no more processes',

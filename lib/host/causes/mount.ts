@@ -1,7 +1,10 @@
+import type { NamespaceType } from '../../namespace.ts';
 import type { Cause } from '../cause.ts';
 import { MARKS } from '../confinement.ts';
+import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
-import { asksFor, type Failure, said } from '../failure.ts';
+import { asksFor, type Failure, isMount, said } from '../failure.ts';
+import { isOlder } from '../kernel.ts';
 import { hostCommands } from '../remedy.ts';
 
 /** The kernel looks for a proc that hides nothing only when the mounter is not in the first user namespace. */
@@ -22,6 +25,24 @@ const hasNoProc = (facts: Facts): boolean => {
   return mounts !== undefined && mounts.length > 0 && !mounts.some(({ filesystem }) => filesystem === 'proc');
 };
 
+/** The namespace that a filesystem belongs to, which has to be owned by who mounts it. */
+const OWNED_BY: Readonly<Record<string, NamespaceType>> = {
+  proc: 'pid',
+  sysfs: 'net',
+  mqueue: 'ipc',
+  cgroup2: 'cgroup',
+  cgroup: 'cgroup',
+};
+
+/** Filesystems that a user namespace may mount without any other. */
+const FREE: ReadonlySet<string> = new Set(['tmpfs', 'ramfs', 'devpts', 'binfmt_misc', 'fuse', 'overlay']);
+
+const needed = (failure: Failure): NamespaceType | null => {
+  const filesystem = failure.step === 'mount-proc' ? 'proc' : failure.filesystem;
+  const type = filesystem == null ? undefined : OWNED_BY[filesystem];
+  return type === undefined || asksFor(failure, type) ? null : type;
+};
+
 /** Mounts inside. */
 export const mountCauses: readonly Cause[] = [
   {
@@ -35,19 +56,52 @@ export const mountCauses: readonly Cause[] = [
   {
     id: 'fs-mount-needs-ns',
     matches: (failure, facts) => {
-      if (failure.step !== 'mount-proc' || !said(failure, 'EPERM') || asksFor(failure, 'pid')) return null;
-      if (!isOutsideFirst(failure, facts)) return null;
+      if (!isMount(failure) || !said(failure, 'EPERM') || !isOutsideFirst(failure, facts)) return null;
+      if (failure.step === 'mount' && (failure.requested ?? failure.namespaces).length === 0) return null;
+      if (needed(failure) === null) return null;
       return failure.requested !== undefined ? 'certain' : 'likely';
     },
-    summary: () =>
-      'proc shows a pid namespace, and may be mounted only by who owns it: "pid" is not among the namespaces',
+    summary: (failure) => {
+      const type = needed(failure) ?? 'pid';
+      const filesystem = failure.step === 'mount-proc' ? 'proc' : failure.filesystem;
+      return `${filesystem} shows a ${type} namespace, and may be mounted only by who owns it: "${type}" is not among the namespaces`;
+    },
     sources: () => [SOURCE.uidMap],
-    remedy: () => ['add "pid" to the namespaces'],
+    remedy: (_, failure) => [`add "${needed(failure) ?? 'pid'}" to the namespaces`],
+  },
+  {
+    id: 'overlay-in-userns-too-old',
+    predicts: true,
+    matches: (failure, facts) => {
+      const kernel = facts.kernel();
+      if (failure.step !== 'mount' || failure.filesystem !== 'overlay' || !said(failure, 'EPERM')) return null;
+      return kernel !== null && isOlder(kernel, '5.11') && isOutsideFirst(failure, facts) ? 'certain' : null;
+    },
+    summary: () => 'overlay can be mounted in a user namespace since Linux 5.11, and this kernel is older',
+    sources: () => [SOURCE.release],
+    remedy: () => ['fuse-overlayfs -o lowerdir=...,upperdir=...,workdir=... MOUNTPOINT'],
+  },
+  {
+    id: 'fs-mount-needs-init-userns',
+    matches: (failure, facts) => {
+      const { filesystem } = failure;
+      if (failure.step !== 'mount' || filesystem == null || !said(failure, 'EPERM')) return null;
+      if (filesystem in OWNED_BY || FREE.has(filesystem) || !isOutsideFirst(failure, facts)) return null;
+      return 'likely';
+    },
+    summary: ({ filesystem }) => `${filesystem} can most likely be mounted in the first user namespace only`,
+    sources: () => [SOURCE.uidMap],
+    remedy: () => ['mount it outside and bind it, or take a FUSE program for it'],
   },
   {
     id: 'lxc-nesting-off',
     matches: (failure, facts) =>
-      failure.step === 'mount-proc' && said(failure, 'EPERM', 'EACCES') && facts.confined() === 'lxc' ? 'likely' : null,
+      isMount(failure) &&
+      failure.step !== 'propagation' &&
+      said(failure, 'EPERM', 'EACCES') &&
+      facts.confined() === 'lxc'
+        ? 'likely'
+        : null,
     summary: () => 'this is an LXC container, which probably has nesting switched off',
     sources: () => [MARKS.manager, MARKS.variable, MARKS.label],
     remedy: (facts) =>
@@ -55,15 +109,21 @@ export const mountCauses: readonly Cause[] = [
   },
   {
     id: 'proc-masked',
+    predicts: true,
     matches: (failure, facts) => {
       if (failure.step !== 'mount-proc' || !said(failure, 'EPERM') || !isOutsideFirst(failure, facts)) return null;
-      return maskedParts(facts).length > 0 || hasNoProc(facts) ? 'certain' : null;
+      if (maskedParts(facts).length > 0 || hasNoProc(facts)) return 'certain';
+      return facts.logged(/too revealing/) ? 'likely' : null;
     },
-    summary: (_, facts) =>
-      hasNoProc(facts)
+    summary: (_, facts) => {
+      const parts = maskedParts(facts);
+      if (parts.length > 0)
+        return `a new proc would show what is hidden from the caller: something is mounted on ${parts.slice(0, 3).join(', ')}`;
+      return hasNoProc(facts)
         ? 'the caller sees no proc of its own, and a new one must not show more'
-        : `a new proc would show what is hidden from the caller: something is mounted on ${maskedParts(facts).slice(0, 3).join(', ')}`,
-    sources: () => [`${SOURCE.mountinfo}#mounts on /proc/`],
+        : 'a new proc would most likely show what is hidden from the caller: so says the kernel’s log';
+    },
+    sources: () => [`${SOURCE.mountinfo}#mounts on /proc/`, SPECIAL.log],
     remedy: (facts) => [
       ...(facts.confined() === 'container'
         ? hostCommands(

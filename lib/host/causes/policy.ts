@@ -1,6 +1,8 @@
-import type { Cause } from '../cause.ts';
+import type { Cause, Confidence } from '../cause.ts';
+import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { asksFor, type Failure, isMount, isPrivilegedInside, makes, said } from '../failure.ts';
+import { isOlder } from '../kernel.ts';
 import { asRoot, hostCommands, setSysctl, writeLine } from '../remedy.ts';
 
 const CLONE_SWITCH = '/proc/sys/kernel/unprivileged_userns_clone';
@@ -10,17 +12,38 @@ const APPARMOR_PROFILES = '/sys/kernel/security/apparmor/profiles';
 const SELINUX_ENFORCE = '/sys/fs/selinux/enforce';
 const MODULES = '/sys/kernel/security/lsm';
 
-/** Whether the caller has no CAP_SYS_ADMIN where the switches look for it: in the first user namespace. */
-const isUnprivileged = (facts: Facts): boolean =>
-  facts.has('CAP_SYS_ADMIN') === false || facts.inFirstUserNamespace() === false;
+const isUnprivileged = (facts: Facts): boolean => facts.isOrdinary() === true;
 
 const label = (facts: Facts): string => (facts.evidence.read(SOURCE.attr) ?? '').trim();
 
-/** AppArmor restricts who is unconfined; a profile of one's own may allow user namespaces. */
-const mayBeRestricted = (facts: Facts): boolean =>
-  facts.number(APPARMOR_SWITCH) === 1 &&
-  isUnprivileged(facts) &&
-  (label(facts) === '' || /^(?:unconfined|unprivileged_userns)/.test(label(facts)));
+const isUnconfined = (facts: Facts): boolean =>
+  label(facts) === '' || /^(?:unconfined|unprivileged_userns)/.test(label(facts));
+
+const LOGGED_TRANSITION = /operation="userns_create".*target="unprivileged_userns"|profile="unprivileged_userns"/;
+
+/** The kernels of Ubuntu that restrict by default, from 24.04 on, where the switch itself is not known. */
+const isRestrictingKernel = (facts: Facts): boolean => {
+  const kernel = facts.kernel();
+  const text = `${facts.evidence.read(SOURCE.version) ?? ''} ${facts.evidence.read('/etc/os-release') ?? ''}`;
+  return /ubuntu/i.test(text) && (kernel === null ? isUbuntuSince2404(text) : !isOlder(kernel, '6.8'));
+};
+
+const isUbuntuSince2404 = (text: string): boolean => {
+  const version = /VERSION_ID=["']?(\d+)(?:\.(\d+))?/.exec(text);
+  return version !== null && Number(version[1]) * 100 + Number(version[2] ?? 0) >= 2404;
+};
+
+/** How sure it is that AppArmor restricts this caller; a profile of one's own may allow user namespaces. */
+const restriction = (facts: Facts): Confidence | null => {
+  const isFree = facts.isOrdinary() === false || !isUnconfined(facts);
+  if (facts.logged(LOGGED_TRANSITION) && facts.number(APPARMOR_SWITCH) !== 0) return isFree ? null : 'certain';
+  if (isFree) return null;
+  const value = facts.number(APPARMOR_SWITCH);
+  if (value === 1) return facts.isOrdinary() === true ? 'likely' : 'possible';
+  return value === undefined && facts.isOrdinary() === true && isRestrictingKernel(facts) ? 'likely' : null;
+};
+
+const mayBeRestricted = (facts: Facts): boolean => restriction(facts) !== null;
 
 /** Whether there is a user namespace; a backend that tells only what the failing call was to make may have made it before. */
 const mayHaveUser = (failure: Failure): boolean =>
@@ -38,12 +61,15 @@ const apparmorRemedy = (facts: Facts): readonly string[] => {
   ];
 };
 
+const LOGGED_AVC = /denied\s+\{[^}]*\bcreate\b[^}]*\}.*tclass=user_namespace(?!.*permissive=1)/;
+
 const isSelinuxLabel = (text: string): boolean => /^[^:\s]+:[^:\s]+:[^:\s]+/.test(text);
 
 /** Switches and security modules of the host. */
 export const policyCauses: readonly Cause[] = [
   {
     id: 'unprivileged-userns-clone-off',
+    predicts: true,
     matches: (failure, facts) =>
       makes(failure, 'user') && said(failure, 'EPERM') && facts.number(CLONE_SWITCH) === 0 && isUnprivileged(facts)
         ? 'certain'
@@ -54,6 +80,7 @@ export const policyCauses: readonly Cause[] = [
   },
   {
     id: 'userns-restrict-on',
+    predicts: true,
     matches: (failure, facts) =>
       makes(failure, 'user') &&
       said(failure, 'EPERM') &&
@@ -76,19 +103,35 @@ export const policyCauses: readonly Cause[] = [
   },
   {
     id: 'apparmor-userns-restricted',
+    predicts: true,
     matches: (failure, facts) =>
       // The call that makes the user namespace still passes; what comes after it does not.
-      isPrivilegedInside(failure) &&
-      !makes(failure, 'user') &&
-      mayHaveUser(failure) &&
-      said(failure, 'EPERM', 'EACCES') &&
-      mayBeRestricted(facts)
-        ? 'likely'
+      isPrivilegedInside(failure) && !makes(failure, 'user') && mayHaveUser(failure) && said(failure, 'EPERM', 'EACCES')
+        ? restriction(facts)
         : null,
-    summary: () =>
-      'AppArmor most likely took the capabilities away in the new user namespace, as it does here with ordinary users',
-    sources: () => [APPARMOR_SWITCH, SOURCE.attr],
+    summary: (_, facts) =>
+      `AppArmor ${restriction(facts) === 'certain' ? '' : 'most likely '}took the capabilities away in the new user namespace, as it does here with ordinary users`,
+    sources: () => [APPARMOR_SWITCH, SOURCE.attr, SPECIAL.log],
     remedy: apparmorRemedy,
+  },
+  {
+    id: 'apparmor-distro-helper-profile',
+    matches: (failure, facts) => {
+      if (!isPrivilegedInside(failure) || !said(failure, 'EACCES', 'EPERM')) return null;
+      if (facts.logged(/profile="(?:unpriv_bwrap|bwrap|unshare|unpriv_unshare)\b/)) return 'certain';
+      const isTheirs = /\bbwrap\b|\bunshare\b/.test(failure.text ?? '');
+      const isLoaded = /(?:bwrap|unshare)-userns-restrict|unpriv_(?:bwrap|unshare)/.test(
+        facts.evidence.read(APPARMOR_PROFILES) ?? '',
+      );
+      return isTheirs && isLoaded ? 'likely' : null;
+    },
+    summary: (_, facts) =>
+      `the distribution’s own AppArmor profile for this tool ${facts.logged(/profile="(?:unpriv_bwrap|bwrap|unshare|unpriv_unshare)\b/) ? '' : 'most likely '}denies it what it does in the new namespaces`,
+    sources: () => [APPARMOR_PROFILES, SPECIAL.log],
+    remedy: (facts) => [
+      'make the namespaces from the program itself, not through unshare(1) or bwrap(1)',
+      ...hostCommands(facts, asRoot(facts, 'aa-disable /etc/apparmor.d/unshare-userns-restrict')),
+    ],
   },
   {
     id: 'apparmor-container-deny-mount',
@@ -106,12 +149,15 @@ export const policyCauses: readonly Cause[] = [
   {
     id: 'selinux-userns-create-denied',
     matches: (failure, facts) => {
-      if (!makes(failure, 'user') || failure.errno !== 'EACCES') return null;
+      if (!makes(failure, 'user') || !said(failure, 'EACCES')) return null;
+      if (facts.logged(LOGGED_AVC)) return 'certain';
+      if (failure.errno === null) return null;
       if (facts.number(SELINUX_ENFORCE) === 1) return 'likely';
       return facts.number(SELINUX_ENFORCE) !== 0 && isSelinuxLabel(label(facts)) ? 'possible' : null;
     },
-    summary: (_, facts) => `SELinux probably forbids user namespaces to ${label(facts) || 'this domain'}`,
-    sources: () => [SELINUX_ENFORCE, SOURCE.attr],
+    summary: (_, facts) =>
+      `SELinux ${facts.logged(LOGGED_AVC) ? '' : 'probably '}forbids user namespaces to ${label(facts) || 'this domain'}`,
+    sources: () => [SELINUX_ENFORCE, SOURCE.attr, SPECIAL.log],
     remedy: (facts) =>
       hostCommands(
         facts,

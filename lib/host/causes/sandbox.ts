@@ -8,8 +8,14 @@ const SECCOMP = `${SOURCE.status}#Seccomp`;
 
 const isFiltered = (facts: Facts): boolean => facts.status('Seccomp') === '2';
 
+/** Whether nothing is known of filters, and the caller is where there mostly is one. */
+const mayBeFiltered = (facts: Facts): boolean =>
+  facts.status('Seccomp') === undefined && (facts.confined() === 'container' || facts.confined() === 'service');
+
 const isBlocked = (failure: Failure): boolean =>
   (isMaking(failure) || isPrivilegedInside(failure)) && said(failure, 'EPERM', 'ENOSYS');
+
+const makesAny = (failure: Failure): boolean => isMaking(failure) && failure.namespaces.length > 0;
 
 const unit = (facts: Facts): string =>
   /\/([^/\n]+\.service)(?:\/|$)/m.exec(facts.evidence.read(MARKS.cgroup) ?? '')?.[1] ?? 'UNIT';
@@ -32,7 +38,11 @@ export const sandboxCauses: readonly Cause[] = [
   {
     id: 'seccomp-clone3-eperm',
     matches: (failure, facts) =>
-      failure.step === 'clone' && failure.namespaces.length === 0 && failure.errno === 'EPERM' && isFiltered(facts)
+      failure.step === 'clone' &&
+      failure.namespaces.length === 0 &&
+      failure.errno === 'EPERM' &&
+      failure.syscall !== 'clone' &&
+      (isFiltered(facts) || mayBeFiltered(facts))
         ? 'likely'
         : null,
     summary: () => 'a seccomp filter most likely refuses clone3 with EPERM, where ENOSYS would let programs fall back',
@@ -43,7 +53,8 @@ export const sandboxCauses: readonly Cause[] = [
     id: 'seccomp-container-default',
     matches: (failure, facts) =>
       isBlocked(failure) &&
-      isFiltered(facts) &&
+      (failure.errno !== null || makesAny(failure)) &&
+      (isFiltered(facts) || mayBeFiltered(facts)) &&
       facts.has('CAP_SYS_ADMIN') !== true &&
       (facts.confined() === 'container' || facts.confined() === 'lxc')
         ? 'likely'
@@ -60,7 +71,8 @@ export const sandboxCauses: readonly Cause[] = [
   {
     id: 'systemd-restrict-namespaces',
     matches: (failure, facts) => {
-      if (!isBlocked(failure) || !isFiltered(facts)) return null;
+      if (!isBlocked(failure) || !(isFiltered(facts) || (mayBeFiltered(facts) && failure.errno === 'EPERM')))
+        return null;
       const confined = facts.confined();
       if (confined === 'service') return 'likely';
       return confined === 'nothing known' ? 'possible' : null;

@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { err, ok, type Result, ResultAsync } from 'neverthrow';
+import { check, readSnapshot, type SnapshotDocument, takeSnapshot } from '../../lib/index.ts';
+import type { CheckIo } from './io.ts';
+import { type CheckRequest, readRequest } from './request.ts';
+import { unmet } from './requirements.ts';
+
+const OK = 0;
+const UNMET = 1;
+const BAD_ARGUMENTS = 2;
+
+const version = (): string =>
+  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
+
+interface Failed {
+  readonly message: string;
+}
+
+const readAll = async (stream: CheckIo['stdin']): Promise<string> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString('utf8');
+};
+
+const toFailed = (error: unknown): Failed => ({ message: error instanceof Error ? error.message : String(error) });
+
+const load = (file: string, io: CheckIo): ResultAsync<SnapshotDocument, Failed> =>
+  ResultAsync.fromPromise(file === '-' ? readAll(io.stdin) : readFile(file, 'utf8'), toFailed).andThen(readSnapshot);
+
+const save = async (document: SnapshotDocument, file: string, io: CheckIo): Promise<Result<void, Failed>> => {
+  const text = `${JSON.stringify(document, null, 2)}\n`;
+  if (file === '-') {
+    io.stdout.write(text);
+    return ok(undefined);
+  }
+  return ResultAsync.fromPromise(writeFile(file, text), toFailed);
+};
+
+const observedIn = ({ messages }: CheckRequest) => messages.map((text) => ({ text }));
+
+const show = async (
+  request: CheckRequest,
+  snapshot: SnapshotDocument | null,
+  io: CheckIo,
+): Promise<Result<number, Failed>> => {
+  const report = await check({
+    ...(snapshot === null ? {} : { snapshot }),
+    ...(request.user === undefined ? {} : { user: request.user }),
+    observed: observedIn(request),
+  });
+  if (report.isErr()) return err(report.error);
+  const missing = unmet(report.value, request.require);
+  if (request.format === 'json') io.stdout.write(`${JSON.stringify(report.value, null, 2)}\n`);
+  else if (request.require.length === 0) {
+    const { drawReport } = await import('./table.ts');
+    io.stdout.write(drawReport(report.value, io));
+  }
+  for (const line of missing) io.stderr.write(`ns-check: ${line}\n`);
+  return ok(missing.length === 0 ? OK : UNMET);
+};
+
+const carryOut = async (request: CheckRequest, io: CheckIo): Promise<Result<number, Failed>> => {
+  const snapshot = request.from === null ? ok(null) : await load(request.from, io);
+  if (snapshot.isErr()) return err(snapshot.error);
+  if (request.save === null) return show(request, snapshot.value, io);
+  const taken = await takeSnapshot({
+    redact: request.redact,
+    observed: observedIn(request),
+    ...(snapshot.value === null ? {} : { snapshot: snapshot.value }),
+  });
+  if (taken.isErr()) return err(taken.error);
+  return (await save(taken.value, request.save, io)).map(() => OK);
+};
+
+/**
+ * Does what a command line of ns-check says.
+ *
+ * @param argv - the arguments, without node and script
+ * @returns the exit code: 0 done, 1 a requirement is not met, 2 bad arguments
+ */
+export const main = async (argv: readonly string[], io: CheckIo): Promise<number> => {
+  const request = readRequest(argv, version());
+  if (request.isErr()) {
+    if (request.error.type === 'text') {
+      io.stdout.write(request.error.text);
+      return OK;
+    }
+    io.stderr.write(`ns-check: ${request.error.message}\n`);
+    return BAD_ARGUMENTS;
+  }
+  return (await carryOut(request.value, io)).match(
+    (code) => code,
+    ({ message }) => {
+      io.stderr.write(`ns-check: ${message}\n`);
+      return BAD_ARGUMENTS;
+    },
+  );
+};

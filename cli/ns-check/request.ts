@@ -1,0 +1,106 @@
+import { Command, CommanderError } from 'commander';
+import { err, ok, type Result } from 'neverthrow';
+import type { CheckName } from '../../lib/index.ts';
+import { CHECK_NAMES, isCheckName } from './names.ts';
+
+/** How the answer is written. */
+type Format = 'table' | 'json';
+
+/** What a command line asks for. */
+export interface CheckRequest {
+  readonly format: Format;
+  readonly save: string | null;
+  readonly from: string | null;
+  readonly redact: boolean;
+  readonly user: string | undefined;
+  readonly messages: readonly string[];
+  readonly require: readonly CheckName[];
+}
+
+/** A command line that asks for words only, or cannot be meant. */
+export type NoRequest =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'usage'; readonly message: string };
+
+interface Typed {
+  readonly json?: true;
+  readonly save?: string;
+  readonly from?: string;
+  readonly redact?: true;
+  readonly user?: string;
+  readonly message?: readonly string[];
+  readonly require?: readonly string[];
+}
+
+const EXAMPLES = `
+NAME is a namespace type (${CHECK_NAMES.slice(0, 8).join(', ')}) or one of
+${CHECK_NAMES.slice(8).join(', ')}.
+An ordinary user gets each type together with a user namespace; what is asked for with --require is asked for the caller.
+
+Examples:
+  ns-check                                   what works here, what does not, and what to type
+  ns-check --message 'unshare: unshare failed: No space left on device'
+  ns-check --redact --save machine.json      what somebody else needs to say why
+  ns-check --from machine.json               says why
+  ns-check --require user,net,pid            exit code 1 and a line for each that is not to be had
+
+Exit code: 0 done, 1 a requirement is not met, 2 bad arguments.
+`;
+
+const gather = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
+
+const program = (version: string, write: (text: string) => void): Command =>
+  new Command('ns-check')
+    .description('Says which Linux namespaces root and an ordinary user can have here, why not, and what to type.')
+    .option('--json', 'print the report as JSON')
+    .option('--save <file>', 'write what the machine says of itself to a file; "-" is standard output')
+    .option('--from <file>', 'take the machine from such a file; "-" is standard input')
+    .option('--redact', 'with --save: leave out the names of host and users, and paths that are not the system’s own')
+    .option('--user <name>', 'the ordinary user that is meant, by name or uid, when the caller is root')
+    .option('--message <text>', 'what a tool said, to be explained; repeatable', gather)
+    .option('--require <names>', 'names, joined by ",": exit with 1 when one is not to be had; repeatable', gather)
+    .version(version, '-V, --version')
+    .helpOption('-h, --help')
+    .addHelpText('after', EXAMPLES)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ writeOut: write, writeErr: () => undefined });
+
+const usage = (message: string): Result<never, NoRequest> => err({ type: 'usage', message });
+
+const checkNames = (lists: readonly string[]): Result<readonly CheckName[], NoRequest> => {
+  const names = lists.flatMap((list) => list.split(',')).map((name) => name.trim());
+  const known = names.filter(isCheckName);
+  const wrong = names.find((name) => !isCheckName(name));
+  return wrong === undefined
+    ? ok([...new Set(known)])
+    : usage(`Option "--require" is ${JSON.stringify(wrong)}, wanted ${CHECK_NAMES.join(', ')}`);
+};
+
+/** Reads a command line. */
+export const readRequest = (argv: readonly string[], version: string): Result<CheckRequest, NoRequest> => {
+  let text = '';
+  const command = program(version, (more) => {
+    text += more;
+  });
+  try {
+    command.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0
+      ? err({ type: 'text', text })
+      : usage(error.message.replace(/^error: /, '').replace('\n', ' '));
+  }
+  const { json, save = null, from = null, redact = false, user, message = [], require = [] } = command.opts<Typed>();
+  if (redact && save === null) return usage('Option "--redact" is set, wanted "--save" with it');
+  if (from !== null && user !== undefined) return usage('Option "--user" is set, wanted without "--from"');
+  return checkNames(require).map((required) => ({
+    format: json ? 'json' : 'table',
+    save,
+    from,
+    redact,
+    user,
+    messages: message,
+    require: required,
+  }));
+};

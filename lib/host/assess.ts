@@ -1,0 +1,229 @@
+import { CHECKS, type CheckName, type Who } from '../check-names.ts';
+import type { Diagnosis } from '../errors.ts';
+import { CAUSES } from './causes.ts';
+import { conceivable } from './checks.ts';
+import type { Confined } from './confinement.ts';
+import { diagnoseAll, predict } from './diagnose.ts';
+import { type Evidence, PROBE } from './evidence.ts';
+import { factsFrom, SOURCE } from './facts.ts';
+import type { Failure } from './failure.ts';
+import { howToRead } from './missing.ts';
+import { type Account, asSeenBy, isRoot } from './subject.ts';
+
+/** What came of trying a check: it works, or this failed; or it could not be tried, and why. */
+export type Attempt =
+  | { readonly type: 'works' }
+  | { readonly type: 'failed'; readonly failure: Failure }
+  | { readonly type: 'untried'; readonly reason: string };
+
+/** What came of trying, for one subject. */
+type Attempts = ReadonlyMap<CheckName, Attempt>;
+
+/** What is known of one check for one subject. */
+export interface Verdict {
+  readonly check: CheckName;
+  /** `works` was seen, with a privileged act in it; `blocked` was seen, or is what the evidence says; otherwise `unknown`. */
+  readonly state: 'works' | 'blocked' | 'unknown';
+  /** Whether it was tried; otherwise the evidence alone speaks. */
+  readonly isTried: boolean;
+  /** The error that was seen. */
+  readonly errno: string | null;
+  /** The cause that comes first; `unknown` when nothing that is known explains the error. */
+  readonly cause: string | null;
+  readonly confidence: Diagnosis['confidence'] | null;
+  /** Why it was not tried. */
+  readonly note: string | null;
+}
+
+/** All verdicts for root, or for an ordinary user. */
+export interface Subject {
+  readonly who: Who;
+  readonly uid: number | null;
+  readonly name: string | null;
+  readonly verdicts: readonly Verdict[];
+}
+
+/** A cause, and what it blocks for whom. */
+export interface Finding extends Diagnosis {
+  readonly blocks: readonly { readonly who: Who; readonly checks: readonly CheckName[] }[];
+}
+
+/** A piece of evidence that would say more, and how to have it. */
+export interface MissingEvidence {
+  readonly source: string;
+  readonly how: string;
+}
+
+/** What is known of a machine. */
+export interface CheckReport {
+  readonly kernel: string | null;
+  readonly distribution: string | null;
+  readonly surroundings: Confined;
+  /** Who the caller is, or was when the snapshot was taken. */
+  readonly caller: Who;
+  /** How things were tried; null: nothing was, and evidence alone speaks. */
+  readonly probe: string | null;
+  readonly subjects: readonly Subject[];
+  /** Every blocking layer, in the order in which the kernel meets them. */
+  readonly findings: readonly Finding[];
+  /** What was seen to fail, with all causes that may be behind it. */
+  readonly observed: readonly { readonly failure: Failure; readonly causes: readonly Diagnosis[] }[];
+  readonly missing: readonly MissingEvidence[];
+}
+
+/** One who is asked for. */
+export interface SubjectRequest {
+  readonly who: Who;
+  readonly account: Account | null;
+  /** What came of trying; null: nothing was tried. */
+  readonly attempts: Attempts | null;
+}
+
+const UNKNOWN_SOURCES: readonly string[] = [
+  SOURCE.release,
+  `${SOURCE.status}#Seccomp`,
+  `${SOURCE.status}#NoNewPrivs`,
+  `${SOURCE.status}#CapEff`,
+  SOURCE.uidMap,
+  SOURCE.attr,
+  '/sys/kernel/security/lsm',
+];
+
+/** What is said of an error that nothing explains: what was seen, and nothing more. */
+const unexplained = ({ step, errno, namespaces }: Failure, { read }: Evidence): Diagnosis => ({
+  cause: 'unknown',
+  summary: `${errno ?? 'an error'} at ${step}${namespaces.length === 0 ? '' : ` (${namespaces.join(', ')})`}: nothing that is known explains it`,
+  confidence: 'possible',
+  evidence: UNKNOWN_SOURCES.map((source) => {
+    const [file = source, field] = source.split('#');
+    const text = read(file);
+    const line = field === undefined ? text : text?.split('\n').find((one) => one.startsWith(`${field}:`));
+    return { source, value: line === null ? 'absent' : (line?.slice(0, 200) ?? 'not known') };
+  }),
+  remedy: ['ns-check --redact --save FILE  # and open an issue with it'],
+});
+
+/** Remembers which sources were asked for in vain. */
+const recording = (evidence: Evidence): { readonly evidence: Evidence; readonly unknown: Set<string> } => {
+  const unknown = new Set<string>();
+  const read: Evidence['read'] = (source) => {
+    const reading = evidence.read(source);
+    if (reading === undefined) unknown.add(source);
+    return reading;
+  };
+  return { evidence: { read }, unknown };
+};
+
+/** What a probe saw is evidence, too: that a type works says that an error is about something else. */
+const withAttempts = (evidence: Evidence, attempts: Attempts | null): Evidence => ({
+  read: (source) => {
+    if (attempts === null || !source.startsWith(PROBE)) return evidence.read(source);
+    const attempt = attempts.get(source.slice(PROBE.length) as CheckName);
+    if (attempt === undefined || attempt.type === 'untried') return undefined;
+    return attempt.type === 'works' ? 'works' : (attempt.failure.errno ?? 'failed');
+  },
+});
+
+interface Judged {
+  readonly verdict: Verdict;
+  readonly causes: readonly Diagnosis[];
+}
+
+const seen = (check: CheckName, failure: Failure, evidence: Evidence, layers: readonly Diagnosis[]): Judged => {
+  const [first, ...others] = diagnoseAll(failure, evidence);
+  const main = first ?? unexplained(failure, evidence);
+  const more = [...others.filter(({ confidence }) => confidence === 'certain'), ...layers];
+  const causes = [
+    main,
+    ...more.filter(
+      ({ cause }, index) => cause !== main.cause && more.findIndex((one) => one.cause === cause) === index,
+    ),
+  ];
+  const { errno } = failure;
+  const verdict: Verdict = {
+    check,
+    state: 'blocked',
+    isTried: true,
+    errno,
+    cause: main.cause,
+    confidence: main.confidence,
+    note: null,
+  };
+  return { verdict, causes };
+};
+
+const judge = (check: CheckName, who: Who, attempt: Attempt | undefined, evidence: Evidence): Judged => {
+  const plain = { check, errno: null, cause: null, confidence: null, note: null } as const;
+  if (attempt?.type === 'works') return { verdict: { ...plain, state: 'works', isTried: true }, causes: [] };
+  const layers = predict(conceivable(check, who), evidence);
+  if (attempt?.type === 'failed') return seen(check, attempt.failure, evidence, layers);
+  const [first] = layers;
+  const note = attempt?.reason ?? null;
+  if (first === undefined) return { verdict: { ...plain, state: 'unknown', isTried: false, note }, causes: [] };
+  const { cause, confidence } = first;
+  return { verdict: { ...plain, state: 'blocked', isTried: false, cause, confidence, note }, causes: layers };
+};
+
+const ORDER = new Map(CAUSES.map(({ id }, index) => [id, index]));
+
+const place = (cause: string): number => ORDER.get(cause) ?? ORDER.size;
+
+const osName = ({ read }: Evidence): string | null => {
+  const text = read('/etc/os-release') ?? read('/usr/lib/os-release') ?? '';
+  const value = (name: string): string | undefined => new RegExp(`^${name}=["']?([^"'\n]*)`, 'm').exec(text)?.[1];
+  return value('PRETTY_NAME') ?? [value('NAME') ?? value('ID'), value('VERSION_ID')].filter(Boolean).join(' ') ?? null;
+};
+
+/**
+ * Says what a machine can do, as far as evidence and attempts tell, and why not.
+ *
+ * @param machine - the evidence of the caller
+ * @param requests - for whom it is asked
+ * @param observed - what else was seen to fail
+ * @param probe - how things were tried
+ */
+export const assess = (
+  machine: Evidence,
+  requests: readonly SubjectRequest[],
+  observed: readonly Failure[],
+  probe: string | null,
+): CheckReport => {
+  const { evidence, unknown } = recording(machine);
+  const findings = new Map<string, { diagnosis: Diagnosis; blocks: Map<Who, CheckName[]> }>();
+  const subjects = requests.map(({ who, account, attempts }): Subject => {
+    const own = withAttempts(asSeenBy(evidence, who, account), attempts);
+    const verdicts = CHECKS.map((check) => {
+      const { verdict, causes } = judge(check, who, attempts?.get(check), own);
+      for (const diagnosis of causes) {
+        const finding = findings.get(diagnosis.cause) ?? { diagnosis, blocks: new Map<Who, CheckName[]>() };
+        finding.blocks.set(who, [...(finding.blocks.get(who) ?? []), check]);
+        findings.set(diagnosis.cause, finding);
+      }
+      return verdict;
+    });
+    return { who, uid: account?.uid ?? (who === 'root' ? 0 : null), name: account?.name ?? null, verdicts };
+  });
+  const explained = observed.map((failure) => {
+    const causes = diagnoseAll(failure, evidence);
+    return { failure, causes: causes.length > 0 ? causes : [unexplained(failure, evidence)] };
+  });
+  return {
+    kernel: evidence.read(SOURCE.release) ?? null,
+    distribution: osName(evidence) || null,
+    surroundings: factsFrom(evidence).confined(),
+    caller: isRoot(evidence) === true ? 'root' : 'user',
+    probe,
+    subjects,
+    findings: [...findings.values()]
+      .sort((a, b) => place(a.diagnosis.cause) - place(b.diagnosis.cause))
+      .map(({ diagnosis, blocks }) => ({
+        ...diagnosis,
+        blocks: [...blocks].map(([who, checks]) => ({ who, checks })),
+      })),
+    observed: explained,
+    missing: [...unknown].flatMap((source) => {
+      const how = howToRead(source);
+      return how === null ? [] : [{ source, how }];
+    }),
+  };
+};

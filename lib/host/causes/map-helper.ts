@@ -1,0 +1,312 @@
+import { type Cause, type Confidence, leastSure } from '../cause.ts';
+import { LINK, SPECIAL } from '../evidence.ts';
+import { type Facts, type HelperFacts, type MapHelper, SOURCE } from '../facts.ts';
+import { type Failure, said } from '../failure.ts';
+import { asRoot, hostCommands, installPackage } from '../remedy.ts';
+import { overlap, ownRanges, SUBID_FILES, type SubidFile } from '../subid.ts';
+
+const HELPERS: readonly MapHelper[] = ['newuidmap', 'newgidmap'];
+
+const isHelper = (failure: Failure): boolean => failure.step === 'newuidmap';
+
+/** The helper that the failure is about, or both. */
+const concerned = ({ path }: Failure): readonly MapHelper[] => {
+  const named = HELPERS.filter((name) => path?.endsWith(name));
+  return named.length === 0 ? HELPERS : named;
+};
+
+const known = (failure: Failure, facts: Facts): readonly HelperFacts[] =>
+  concerned(failure).flatMap((name) => facts.helper(name) ?? []);
+
+const missing = (failure: Failure, facts: Facts): readonly MapHelper[] =>
+  concerned(failure).filter((name) => facts.helper(name) === null);
+
+/** Whether a helper runs without the privilege that its file should give it; undefined where that is not known. */
+const isPlain = ({ isSetuidRoot, hasFileCapabilities }: HelperFacts): boolean | undefined => {
+  if (isSetuidRoot === true || hasFileCapabilities === true) return false;
+  if (isSetuidRoot === false && hasFileCapabilities === false) return true;
+  return undefined;
+};
+
+const helperSources = (failure: Failure): readonly string[] =>
+  concerned(failure).flatMap((name) => [
+    `command ${name}`,
+    `/usr/bin/${name} (mode)`,
+    `/usr/bin/${name} (capabilities)`,
+  ]);
+
+const helperPath = (facts: Facts, name: MapHelper): string => facts.helper(name)?.path ?? `/usr/bin/${name}`;
+
+const says = (failure: Failure, pattern: RegExp): boolean => pattern.test(failure.text ?? '');
+
+/** Whether the helper failed when it wrote a map: what happened before is no matter of the map. */
+const atWrite = (failure: Failure): boolean =>
+  failure.text === null || failure.text === undefined || !says(failure, /open of|not allowed|owned by a different/);
+
+const files = (failure: Failure): readonly SubidFile[] => {
+  const [only, other] = concerned(failure);
+  return other !== undefined ? SUBID_FILES : only === 'newgidmap' ? ['/etc/subgid'] : ['/etc/subuid'];
+};
+
+const overlapping = (failure: Failure, facts: Facts): string | null => {
+  for (const file of files(failure)) {
+    const found = overlap(facts, file);
+    if (found !== null) return found;
+  }
+  return null;
+};
+
+const withoutRange = (failure: Failure, facts: Facts): readonly SubidFile[] =>
+  files(failure).filter((file) => ownRanges(facts, file)?.length === 0);
+
+const usesOtherSource = (facts: Facts): boolean =>
+  /^subid:\s*(?!files\s*$)\S/m.test(facts.evidence.read('/etc/nsswitch.conf') ?? '');
+
+const isUserService = (facts: Facts): boolean =>
+  /\/user@\d+\.service\/.*\.service/.test(facts.evidence.read('/proc/self/cgroup') ?? '');
+
+const onNosuid = (facts: Facts): boolean => {
+  const path = facts.helper('newuidmap')?.path;
+  if (path === undefined) return false;
+  const above = (facts.mounts() ?? [])
+    .filter(({ mountPoint }) => path.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`))
+    .sort((a, b) => b.mountPoint.length - a.mountPoint.length)[0];
+  return above?.options.includes('nosuid') === true;
+};
+
+const privilegeIsHeldBack = (facts: Facts): Confidence | null => {
+  if (facts.status('NoNewPrivs') === '1' || onNosuid(facts) || facts.isBounded('CAP_SETUID') === false)
+    return 'certain';
+  return facts.status('NoNewPrivs') === undefined && isUserService(facts) ? 'likely' : null;
+};
+
+const account = (facts: Facts): string => facts.evidence.read(SPECIAL.account)?.split(':')[0] ?? 'USER';
+
+/** newuidmap(1), newgidmap(1), and the ranges of subuid(5) and subgid(5). */
+export const mapHelperCauses: readonly Cause[] = [
+  {
+    id: 'newuidmap-missing',
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isHelper(failure) || failure.errno === 'EINVAL') return null;
+      if (missing(failure, facts).length > 0) return 'certain';
+      const isUnknown = concerned(failure).every((name) => facts.helper(name) === undefined);
+      return isUnknown && (failure.errno === 'ENOENT' || says(failure, /not found|executable file|No such file/))
+        ? 'likely'
+        : null;
+    },
+    summary: (failure, facts) => {
+      const names = missing(failure, facts);
+      return names.length > 0
+        ? `${names.join(' and ')} cannot be found in PATH`
+        : 'newuidmap is probably not installed';
+    },
+    sources: (failure) => concerned(failure).map((name) => `command ${name}`),
+    remedy: (facts) =>
+      installPackage(facts, {
+        debian: 'uidmap',
+        redhat: 'shadow-utils',
+        alpine: 'shadow-uidmap',
+        suse: 'shadow',
+        arch: 'shadow',
+        other: 'shadow',
+      }),
+  },
+  {
+    id: 'newuidmap-setuid-plus-filecaps',
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isHelper(failure) || !said(failure, 'EACCES')) return null;
+      if (facts.logged(/newuidmap.*setuid-root and effective|setuid-root and effective.*newuidmap/)) return 'certain';
+      const helpers = known(failure, facts);
+      if (
+        helpers.some(({ isSetuidRoot, hasFileCapabilities }) => isSetuidRoot === true && hasFileCapabilities === true)
+      )
+        return 'certain';
+      const isOpen = says(failure, /open of \w+ failed: Permission denied/);
+      return isOpen && helpers.every(({ isSetuidRoot }) => isSetuidRoot !== false) ? 'likely' : null;
+    },
+    summary: (failure, facts) =>
+      known(failure, facts).some((helper) => helper.isSetuidRoot === true && helper.hasFileCapabilities === true)
+        ? 'newuidmap is setuid root and has file capabilities, too: the kernel then gives it only the capabilities'
+        : 'newuidmap is probably setuid root and has file capabilities, too, of which it may have only one',
+    sources: helperSources,
+    remedy: (facts) =>
+      hostCommands(facts, ...HELPERS.map((name) => asRoot(facts, `chmod u-s ${helperPath(facts, name)}`))),
+  },
+  {
+    id: 'newuidmap-not-privileged',
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isHelper(failure) || !said(failure, 'EPERM') || !atWrite(failure)) return null;
+      const helpers = known(failure, facts);
+      if (helpers.some((helper) => isPlain(helper) === true)) return 'certain';
+      // Without the setuid bit all hangs on the file capabilities, and the other way round.
+      if (helpers.some((helper) => isPlain(helper) === undefined && helper.isSetuidRoot === false)) return 'likely';
+      if (helpers.some((helper) => isPlain(helper) === undefined && helper.hasFileCapabilities === false))
+        return 'likely';
+      if (says(failure, /set caps/)) return 'likely';
+      return helpers.every((helper) => isPlain(helper) === undefined) && failure.errno === 'EPERM' ? 'possible' : null;
+    },
+    summary: (failure, facts) =>
+      known(failure, facts).some((helper) => isPlain(helper) === true)
+        ? 'newuidmap has neither the setuid bit nor file capabilities, so it may write no map'
+        : 'newuidmap has probably lost its file capabilities, or its setuid bit, so it may write no map',
+    sources: helperSources,
+    remedy: (facts) => [
+      ...installPackage(
+        facts,
+        {
+          debian: 'uidmap',
+          redhat: 'shadow-utils',
+          alpine: 'shadow-uidmap',
+          suse: 'shadow',
+          arch: 'shadow',
+          other: 'shadow',
+        },
+        true,
+      ),
+      ...hostCommands(
+        facts,
+        asRoot(facts, `setcap cap_setuid+ep ${helperPath(facts, 'newuidmap')}`),
+        asRoot(facts, `setcap cap_setgid+ep ${helperPath(facts, 'newgidmap')}`),
+      ),
+    ],
+  },
+  {
+    id: 'no-new-privs-blocks-newuidmap',
+    predicts: true,
+    matches: (failure, facts) =>
+      isHelper(failure) && said(failure, 'EPERM', 'EACCES') && atWrite(failure) ? privilegeIsHeldBack(facts) : null,
+    summary: (_, facts) => {
+      if (facts.status('NoNewPrivs') === '1')
+        return 'no_new_privs is set, so that newuidmap gains nothing from its file';
+      if (onNosuid(facts)) return 'newuidmap is on a mount with nosuid, so that it gains nothing from its file';
+      if (facts.isBounded('CAP_SETUID') === false)
+        return 'CAP_SETUID is not in the bounding set, so that newuidmap cannot gain it';
+      return 'this user service probably runs with no_new_privs, as it does with any seccomp setting of its unit';
+    },
+    sources: () => [`${SOURCE.status}#NoNewPrivs`, `${SOURCE.status}#CapBnd`, '/proc/self/cgroup'],
+    remedy: (facts) => {
+      const confined = facts.confined();
+      if (confined === 'service')
+        return [
+          'systemctl --user edit UNIT  # [Service] without NoNewPrivileges=, Restrict*=, SystemCallFilter= and the like',
+        ];
+      if (confined === 'container')
+        return hostCommands(
+          facts,
+          'securityContext: allowPrivilegeEscalation: true',
+          'docker run without --security-opt no-new-privileges',
+        );
+      return [
+        'start without no_new_privs (setpriv --no-new-privs, prlimit wrappers), or map one id only (mapRootUser)',
+      ];
+    },
+  },
+  {
+    id: 'passwd-gid-mismatch',
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isHelper(failure)) return null;
+      const wanted = facts.evidence.read(SPECIAL.account)?.split(':')[2];
+      const gid = facts.status('Gid')?.split(/\s+/)[1];
+      const differs = wanted !== undefined && gid !== undefined && wanted !== gid;
+      if (says(failure, /owned by a different user/)) return differs ? 'certain' : 'likely';
+      return differs && failure.text == null && said(failure, 'EPERM') ? 'likely' : null;
+    },
+    summary: () =>
+      'the group id of this process is most likely not the one that passwd gives the user, which newuidmap asks for',
+    sources: () => [SPECIAL.account, `${SOURCE.status}#Gid`],
+    remedy: (facts) => [`sg "$(id -gn ${account(facts)})" COMMAND`],
+  },
+  {
+    id: 'subid-overlap',
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isHelper(failure) || !said(failure, 'EINVAL')) return null;
+      if (overlapping(failure, facts) !== null) return 'certain';
+      return failure.errno === 'EINVAL' && files(failure).some((file) => ownRanges(facts, file) === undefined)
+        ? 'possible'
+        : null;
+    },
+    summary: (failure, facts) =>
+      overlapping(failure, facts) ?? 'ranges in /etc/subuid or /etc/subgid perhaps overlap, or hold the user’s own id',
+    sources: files,
+    remedy: (facts, failure) => {
+      const found = overlapping(failure, facts);
+      return found === null
+        ? [`grep -n '' ${files(failure).join(' ')}`]
+        : [`${asRoot(facts, `vi ${files(failure).join(' ')}`)}  # take out the line: ${found.replace(/^.*: /, '')}`];
+    },
+  },
+  {
+    id: 'subid-source-wrong',
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isHelper(failure)) return null;
+      const isLink = files(failure).some((file) => typeof facts.evidence.read(`${file}${LINK}`) === 'string');
+      if (isLink && says(failure, /^(?:.*exit (?:status|code) 1)?$/)) return 'likely';
+      if (!said(failure, 'EPERM') && !says(failure, /not allowed/)) return null;
+      return usesOtherSource(facts) && withoutRange(failure, facts).length > 0 ? 'likely' : null;
+    },
+    summary: (_, facts) =>
+      usesOtherSource(facts)
+        ? 'nsswitch.conf takes subordinate ids from elsewhere than the files, and this source probably has none for the user'
+        : '/etc/subuid or /etc/subgid is a symbolic link, which newuidmap most likely refuses to follow',
+    sources: (failure) => [...files(failure).map((file) => `${file}${LINK}`), '/etc/nsswitch.conf#subid'],
+    remedy: (facts) =>
+      usesOtherSource(facts)
+        ? [`getsubids ${account(facts)}`, `${asRoot(facts, 'vi /etc/nsswitch.conf')}  # subid: files`]
+        : [
+            asRoot(
+              facts,
+              'sh -c \'for f in /etc/subuid /etc/subgid; do cp --remove-destination "$(readlink -f $f)" $f; done\'',
+            ),
+          ],
+  },
+  {
+    id: 'subid-missing',
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isHelper(failure) || failure.errno === 'EINVAL') return null;
+      const lacking = withoutRange(failure, facts);
+      if (lacking.length > 0 && (says(failure, /not allowed/) || said(failure, 'EPERM')))
+        // Only of one's own name is it known for sure which lines count; a directory service may know more.
+        return leastSure(
+          'certain',
+          usesOtherSource(facts) || facts.evidence.read(SPECIAL.account) === null ? 'likely' : 'certain',
+        );
+      return says(failure, /range .* not allowed|no subuid ranges|No subuid/) ? 'likely' : null;
+    },
+    summary: (failure, facts) => {
+      const lacking = withoutRange(failure, facts);
+      return lacking.length > 0
+        ? `${lacking.join(' and ')} ${lacking.length === 1 ? 'has' : 'have'} no range for ${account(facts)}`
+        : 'the range is probably not given to this user in /etc/subuid or /etc/subgid';
+    },
+    sources: (failure) => [...files(failure), SPECIAL.account],
+    remedy: (facts) => [
+      asRoot(facts, `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${account(facts)}`),
+      ...(facts.evidence.read('command podman') != null ? ['podman system migrate'] : []),
+    ],
+  },
+  {
+    id: 'hidepid-setuid-helper',
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!isHelper(failure) || !said(failure, 'EPERM', 'ENOENT', 'EACCES')) return null;
+      const hides = (facts.mounts() ?? []).some(
+        ({ mountPoint, filesystem, superOptions }) =>
+          mountPoint === '/proc' &&
+          filesystem === 'proc' &&
+          /\bhidepid=(?:[1-9]|invisible|noaccess|ptraceable)/.test(superOptions),
+      );
+      return hides ? 'possible' : null;
+    },
+    summary: () =>
+      '/proc hides processes of others (hidepid), which may keep a setuid helper from the map of its caller’s child',
+    sources: () => [`${SOURCE.mountinfo}#mounts on /proc`],
+    remedy: (facts) => hostCommands(facts, asRoot(facts, 'mount -o remount,hidepid=0 /proc')),
+  },
+];

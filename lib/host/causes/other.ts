@@ -1,0 +1,93 @@
+import { NAMESPACE_TYPES } from '../../namespace.ts';
+import type { Cause } from '../cause.ts';
+import { PROBE, type Reading } from '../evidence.ts';
+import { type Facts, SOURCE } from '../facts.ts';
+import { type Failure, isMaking, isMount, said } from '../failure.ts';
+import { isOlder } from '../kernel.ts';
+
+/** Errors that no rule about namespaces gives. */
+const FOREIGN: ReadonlySet<string> = new Set([
+  'ENODEV',
+  'ENXIO',
+  'EIO',
+  'ESTALE',
+  'ETIMEDOUT',
+  'EROFS',
+  'EBUSY',
+  'ELOOP',
+  'ENOTDIR',
+  'ENOENT',
+  'EHOSTDOWN',
+  'ENOTCONN',
+  'ECONNREFUSED',
+]);
+
+const probed = (facts: Facts, type: string): Reading => facts.evidence.read(`${PROBE}${type}`);
+
+/** Whether namespaces of every type that was wanted, and tried, were seen to work for this caller. */
+const wereSeenToWork = (failure: Failure, facts: Facts): boolean => {
+  const wanted =
+    (failure.requested ?? failure.namespaces).length > 0 ? (failure.requested ?? failure.namespaces) : ['user'];
+  return wanted.every((type) => probed(facts, type) === 'works');
+};
+
+/** What is no matter of namespaces, and what only looks like one of the machine. */
+export const otherCauses: readonly Cause[] = [
+  {
+    id: 'idmap-unsupported',
+    matches: (failure, facts) => {
+      if (failure.step !== 'idmapped-mount' || !said(failure, 'EINVAL', 'ENOSYS', 'EPERM')) return null;
+      const kernel = facts.kernel();
+      if (kernel === null) return failure.errno === 'ENOSYS' ? 'likely' : 'possible';
+      if (isOlder(kernel, '5.12')) return 'certain';
+      return failure.filesystem === 'tmpfs' && isOlder(kernel, '6.3') ? 'certain' : 'likely';
+    },
+    summary: (failure, facts) => {
+      const kernel = facts.kernel();
+      const isOld =
+        kernel !== null && (isOlder(kernel, '5.12') || (failure.filesystem === 'tmpfs' && isOlder(kernel, '6.3')));
+      return isOld
+        ? 'this kernel is too old: id-mapped mounts came with Linux 5.12, for tmpfs with 6.3'
+        : `the filesystem ${failure.filesystem ?? 'of the mount'} most likely cannot be mounted with other ids on this kernel`;
+    },
+    sources: () => [SOURCE.release],
+    remedy: () => [
+      'chown the files, or use a filesystem that can (ext4, xfs, btrfs since Linux 5.15, tmpfs and overlay since 6.3)',
+    ],
+  },
+  {
+    id: 'time-frozen',
+    matches: (failure) => (failure.step === 'time-offsets' && failure.errno === 'EACCES' ? 'likely' : null),
+    summary: () =>
+      'the time namespace most likely has a process in it already, after which its offsets stay as they are',
+    sources: () => [],
+    remedy: () => ['write the offsets before the first child'],
+  },
+  {
+    id: 'pid-init-gone',
+    matches: (failure) =>
+      isMaking(failure) && failure.errno === 'ENOMEM' && (failure.requested ?? failure.namespaces).includes('pid')
+        ? 'possible'
+        : null,
+    summary: () => 'perhaps the first process of the pid namespace has ended: after that no other can be made in it',
+    sources: () => [],
+    remedy: () => ['keep pid 1 alive until all others have ended (unshare --fork)'],
+  },
+  {
+    id: 'not-a-namespace-problem',
+    matches: (failure, facts) => {
+      const isForeign =
+        failure.errno !== null &&
+        FOREIGN.has(failure.errno) &&
+        (isMount(failure) || failure.step === 'cwd' || failure.step === 'stdio');
+      if (wereSeenToWork(failure, facts)) return isForeign ? 'certain' : failure.errno === null ? 'likely' : 'possible';
+      return isForeign && failure.step !== 'mount-proc' ? 'likely' : null;
+    },
+    summary: (failure, facts) =>
+      wereSeenToWork(failure, facts)
+        ? `namespaces of the types wanted work here for this user, so this is ${failure.errno !== null && FOREIGN.has(failure.errno) ? '' : 'probably '}no namespace problem`
+        : `${failure.errno ?? 'this'} is no answer that the kernel gives about namespaces; most likely the file, the mount or the device is what is wrong`,
+    sources: () => NAMESPACE_TYPES.map((type) => `${PROBE}${type}`).slice(6, 7),
+    remedy: (_, { path }) => [`findmnt --target ${path ?? 'PATH'}  # a dead automount or a device that is gone`],
+  },
+];
