@@ -224,15 +224,6 @@ const FAULTS: readonly Fault[] = [
     remedy: /mapRootUser/,
   },
   {
-    cause: 'map-exceeds-parent',
-    about: 'the map names ids that the caller’s own user namespace has not',
-    skip: needsUserNamespaces,
-    script: inUserNamespace('exec "$@"'),
-    spec: { ...USER, uidMap: { inside: 0, outside: 7, count: 2 }, gidMap: { inside: 0, outside: 0 } },
-    errno: 'EPERM',
-    step: 'id-map',
-  },
-  {
     cause: 'uidmap-cap-setfcap',
     about: 'root without CAP_SETFCAP maps root',
     skip: needsRoot || needsUserNamespaces,

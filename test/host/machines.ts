@@ -441,6 +441,16 @@ export const MACHINES: readonly Machine[] = [
     confidence: 'certain',
   },
   {
+    about: 'rootless in rootless, with the ranges of the host',
+    failure: later('id-map', 'EPERM', '/proc/4711/uid_map'),
+    evidence: {
+      '/proc/self/status': status({ Uid: '0\t0\t0\t0', Gid: '0\t0\t0\t0', CapEff: '000001ffffffffff' }),
+      '/proc/self/uid_map': '         0       1000          1\n         1     100000      65536',
+    },
+    cause: 'map-exceeds-parent',
+    confidence: 'likely',
+  },
+  {
     about: 'ALT Linux, nested',
     failure: clone('EPERM', 'user'),
     evidence: { '/proc/sys/kernel/userns_max_level': '0' },
