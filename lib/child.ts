@@ -88,6 +88,11 @@ export class Child implements AsyncDisposable {
     return this.#parts.launched.kill(number);
   }
 
+  /** @internal Whether the command has not been waited for yet, so that its pid is nobody else's. */
+  isPresent(): boolean {
+    return !this.#ended && this.#parts.launched.kill(0).isOk();
+  }
+
   /**
    * Which namespaces the command is in, by inode number.
    *

@@ -34,6 +34,10 @@ export const SETUP_STEPS = [
   'clone',
   'id-map',
   'carrier',
+  'join-cgroup',
+  'join',
+  'target-root',
+  'target-cwd',
   'unshare',
   'credentials',
   'propagation',
@@ -141,6 +145,14 @@ export interface ProcessGone {
   readonly message: string;
 }
 
+/** A namespace's file, or another of its process, could not be opened. */
+export interface NamespaceUnavailable {
+  readonly type: 'namespace-unavailable';
+  readonly path: string;
+  readonly errno: ErrnoName | `errno ${number}`;
+  readonly message: string;
+}
+
 /** What may come of asking a backend to start a child, before anything ran. */
 export type LaunchError = Unsupported | BackendUnavailable | SetupFailed | ExecFailed;
 /** What may come of {@link spawn}. */
@@ -149,8 +161,10 @@ export type SpawnError = InvalidOption | LaunchError | TimedOut | Aborted;
 export type ExitError = ExitLost | TimedOut | Aborted;
 /** What may come of {@link run}. */
 export type RunError = SpawnError | ExitError | OutputLimit;
+/** What may come of `enter`. */
+export type EnterError = SpawnError | ProcessGone | NamespaceUnavailable;
 /** Every error of this library. */
-export type NamespaceError = RunError | SignalFailed | ProcessGone;
+export type NamespaceError = RunError | EnterError | SignalFailed;
 
 const shown = (value: unknown): string => {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
@@ -267,4 +281,16 @@ export const processGone = (pid: number): ProcessGone => ({
   type: 'process-gone',
   pid,
   message: `Process ${pid} is gone`,
+});
+
+const unavailableReason = (errno: string): string => {
+  if (errno === 'EINVAL') return 'it is no namespace';
+  return errno === 'EACCES' || errno === 'EPERM' ? 'not yours to look at' : 'it cannot be opened';
+};
+
+export const namespaceUnavailable = (path: string, code: number): NamespaceUnavailable => ({
+  type: 'namespace-unavailable',
+  path,
+  errno: errnoName(code),
+  message: `${shown(path)}: ${errnoName(code)}: ${unavailableReason(errnoName(code))}`,
 });

@@ -3,17 +3,20 @@ export { type CheckError, type CheckSpec, check, readSnapshot, takeSnapshot } fr
 export type { Who } from './check-names.ts';
 export { CHECKS, type CheckName, type Feature } from './check-names.ts';
 export { Child } from './child.ts';
+export { enter, explainEnter } from './enter.ts';
 export { ERRNO, type ErrnoName, errnoName } from './errno.ts';
 export type {
   Aborted,
   BackendUnavailable,
   Diagnosis,
+  EnterError,
   ExecFailed,
   ExitError,
   ExitLost,
   InvalidOption,
   LaunchError,
   NamespaceError,
+  NamespaceUnavailable,
   OutputLimit,
   ProcessGone,
   RunError,
@@ -64,9 +67,12 @@ export {
   type NamespaceFacts,
   type NamespaceType,
 } from './namespace.ts';
+export { NamespaceHandle, type NamespaceSource, type OpenError, openNamespace } from './namespace-handle.ts';
 export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
 export type {
+  EnterPlan,
+  JoinPlan,
   MountAttributes,
   MountPlan,
   MountPropagation,
@@ -75,6 +81,8 @@ export type {
   SpawnPlan,
   StdioPlan,
 } from './plan.ts';
+export type { EnterSpec, EnterTarget } from './plan-enter.ts';
+export { openProcess, ProcessHandle, type ProcessTarget } from './process-handle.ts';
 export { type RunResult, run } from './run.ts';
 export type { SignalName } from './signal.ts';
 export { spawn } from './spawn.ts';

@@ -18,4 +18,5 @@ export const plainPlan = (command: string, args: readonly string[]): SpawnPlan =
   stdio: [{ type: 'ignore' }, { type: 'ignore' }, { type: 'pipe' }],
   detached: false,
   parentDeathSignal: null,
+  enter: null,
 });

@@ -166,6 +166,7 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       stdio: planStdio(spec.stdio),
       detached: flag('detached', spec.detached),
       parentDeathSignal: planSignal('parentDeathSignal', spec.parentDeathSignal),
+      enter: ok(null),
     }),
   );
 };

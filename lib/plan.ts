@@ -10,6 +10,34 @@ export type StdioPlan =
   | { readonly type: 'pipe' }
   | { readonly type: 'fd'; readonly fd: number };
 
+/** A namespace to join. */
+export interface JoinPlan {
+  readonly type: NamespaceType;
+  /** Open in this process until the command runs. */
+  readonly fd: number;
+}
+
+/** What a child takes over from elsewhere before anything is made for it. Its fds are open until the command runs. */
+export interface EnterPlan {
+  /** In the order of the alphabet, each type once; `user` stands where permissions want it. */
+  readonly joins: readonly JoinPlan[];
+  /** A namespace whose owning user namespace is joined, too, or the parent of a user namespace. */
+  readonly userParentOf: number | null;
+  /** A directory that becomes the root directory. */
+  readonly root: number | null;
+  /** A directory that becomes the working directory, before `cwd` is looked up. */
+  readonly workingDirectory: number | null;
+  /** The cgroup.procs of the cgroup to join. */
+  readonly cgroupProcs: number | null;
+  /** The security context of the command; see setexeccon(3). */
+  readonly securityContext: string | null;
+  /** The ids to take on inside. */
+  readonly uid: number | null;
+  readonly gid: number | null;
+  /** Supplementary groups are dropped with `gid`, unless the target's user namespace lets nobody do so. */
+  readonly dropGroups: boolean;
+}
+
 /** A spec that has been checked, with every default filled in: what backends get. */
 export interface SpawnPlan {
   readonly command: string;
@@ -38,4 +66,6 @@ export interface SpawnPlan {
   readonly detached: boolean;
   /** A signal number. */
   readonly parentDeathSignal: number | null;
+  /** null: nothing is joined. */
+  readonly enter: EnterPlan | null;
 }

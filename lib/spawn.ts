@@ -31,7 +31,7 @@ const checkVerbOptions = (spec: SpawnSpec): Result<void, InvalidOption> => {
 };
 
 /** A spec that has been checked, and who is to carry it out. */
-interface Prepared {
+export interface Prepared {
   readonly backend: Backend;
   readonly plan: SpawnPlan;
 }
@@ -85,6 +85,19 @@ const follow = async (
   return err(exit.isErr() && exit.error.type !== 'exit-lost' ? exit.error : stopped);
 };
 
+/** Starts what has been checked, and stops it when the spec says so. */
+export const startPrepared = (prepared: Prepared, spec: SpawnSpec): ResultAsync<Child, SpawnError> => {
+  const { backend, plan } = prepared;
+  const watch = watchStop(spec);
+  const before = watch.stopped(null);
+  const launched = before === null ? backend.launch(plan) : err(before);
+  if (launched.isErr()) {
+    watch.release();
+    return new ResultAsync(explained(launched.error, plan).then((error) => err(error)));
+  }
+  return new ResultAsync(follow(launched.value, watch, prepared, spec));
+};
+
 /**
  * Starts a command, in new namespaces or not.
  *
@@ -116,13 +129,5 @@ export const spawn = (
 ): ResultAsync<Child, SpawnError> => {
   const prepared = prepareSpawn(command, args, spec);
   if (prepared.isErr()) return errAsync(prepared.error);
-  const { backend, plan } = prepared.value;
-  const watch = watchStop(spec);
-  const before = watch.stopped(null);
-  const launched = before === null ? backend.launch(plan) : err(before);
-  if (launched.isErr()) {
-    watch.release();
-    return new ResultAsync(explained(launched.error, plan).then((error) => err(error)));
-  }
-  return new ResultAsync(follow(launched.value, watch, prepared.value, spec));
+  return startPrepared(prepared.value, spec);
 };

@@ -6,6 +6,7 @@ import type { CommandLine } from './command-line.ts';
 import { type Passage, passage, RESERVED_NAMES } from './environment.ts';
 import { refuseMounts } from './mounts.ts';
 import { isAtLeast, need } from './needs.ts';
+import { enterStages, JOIN_CGROUP_SCRIPT, nsenterForks } from './nsenter-options.ts';
 import { procMounter } from './proc-mount.ts';
 import { commandScript, END_OF_ENVIRONMENT, setUpScript } from './script.ts';
 import { beyondShell, type Shell, shellWords } from './shells.ts';
@@ -17,8 +18,11 @@ type Stages = Result<readonly (readonly string[])[], Unsupported>;
 
 const isNewUser = ({ namespaces }: SpawnPlan): boolean => namespaces.includes('user');
 
-/** Whether the command has a parent of its own: pid and time namespaces are entered by children only. */
-const forks = ({ namespaces }: SpawnPlan): boolean => namespaces.includes('pid') || namespaces.includes('time');
+/** Whether unshare(1) forks: pid and time namespaces are entered by children only. */
+const unshareForks = ({ namespaces }: SpawnPlan): boolean => namespaces.includes('pid') || namespaces.includes('time');
+
+/** Whether the command has a parent of its own. */
+const forks = (plan: SpawnPlan): boolean => unshareForks(plan) || nsenterForks(plan);
 
 const becomesSomebody = ({ idMap }: SpawnPlan): boolean =>
   idMap !== null && (idMap.become.uid !== null || idMap.become.gid !== null);
@@ -39,13 +43,13 @@ const guardStage = (plan: SpawnPlan, tools: Tools): Stages =>
 const unshareStage = (plan: SpawnPlan, tools: Tools): Stages =>
   plan.namespaces.length === 0
     ? ok([])
-    : unshareOptions(plan, tools, { forks: forks(plan), keepsCapabilities: keepsCapabilities(plan) }).map((options) => [
-        [tools.unshare.path, ...options, '--'],
-      ]);
+    : unshareOptions(plan, tools, { forks: unshareForks(plan), keepsCapabilities: keepsCapabilities(plan) }).map(
+        (options) => [[tools.unshare.path, ...options, '--']],
+      );
 
 /** util-linux 2.36 and 2.37 have every command behind --fork ignore two signals, and no shell can take that back. */
 const signalStage = (plan: SpawnPlan, { version, env }: Tools): Stages => {
-  if (!forks(plan) || !isAtLeast(version, '2.36') || isAtLeast(version, '2.38')) return ok([]);
+  if (!unshareForks(plan) || !isAtLeast(version, '2.36') || isAtLeast(version, '2.38')) return ok([]);
   return env?.options.has('--default-signal') === true
     ? ok([[env.path, '--default-signal=INT,TERM']])
     : err(
@@ -181,6 +185,9 @@ export const compile = (
   tools: Tools,
   inherited: readonly number[] = [],
 ): Result<CommandLine, Unsupported> => {
+  if (unshareForks(plan) && nsenterForks(plan)) {
+    return err(unsupported('shell', 'a new time namespace beside an entered pid namespace', 'the ffi backend'));
+  }
   const stderr = plan.stdio.length;
   const control = stderr + 1;
   const closes = inherited.filter((fd) => fd > control);
@@ -189,6 +196,7 @@ export const compile = (
   return picked.andThen((shell) => {
     const before: readonly Stages[] = [
       guardStage(plan, tools),
+      enterStages(plan, tools, shellWords(shell, JOIN_CGROUP_SCRIPT)),
       unshareStage(plan, tools),
       signalStage(plan, tools),
       setUpStage(plan, tools, shell, control),

@@ -2,7 +2,7 @@ import { err, ok, type Result } from 'neverthrow';
 import { type Unsupported, unsupported } from '../../lib/errors.ts';
 import type { Tools } from './tools.ts';
 
-type ToolName = 'unshare' | 'setpriv';
+type ToolName = 'unshare' | 'nsenter' | 'setpriv';
 
 /** The first release of util-linux in which an option is; for messages only, `--help` decides. */
 const SINCE: Readonly<Record<ToolName, Readonly<Record<string, string>>>> = {
@@ -24,6 +24,22 @@ const SINCE: Readonly<Record<ToolName, Readonly<Record<string, string>>>> = {
     '--time': '2.36',
     '--user': '2.23',
     '--uts': '2.17',
+  },
+  nsenter: {
+    '--cgroup': '2.28',
+    '--ipc': '2.23',
+    '--mount': '2.23',
+    '--net': '2.23',
+    '--pid': '2.23',
+    '--preserve-credentials': '2.24',
+    '--root': '2.23',
+    '--setgid': '2.23',
+    '--setuid': '2.23',
+    '--time': '2.36',
+    '--user': '2.23',
+    '--user-parent': '2.40',
+    '--uts': '2.23',
+    '--wd': '2.23',
   },
   setpriv: {
     '--ambient-caps': '2.31',

@@ -15,6 +15,7 @@ export interface Tools {
   readonly unshare: Tool;
   /** The release of util-linux, as `unshare --version` says it: `2.38.1`. */
   readonly version: string;
+  readonly nsenter: Tool | null;
   readonly setpriv: Tool | null;
   readonly setsid: string | null;
   readonly env: Tool | null;
@@ -86,9 +87,9 @@ const findShells = (): readonly Shell[] => {
 };
 
 /**
- * Looks for the tools, and asks unshare, setpriv and env what they can.
+ * Looks for the tools, and asks unshare, nsenter, setpriv and env what they can.
  *
- * @remarks Blocks for the milliseconds that four `--help` and `--version` take.
+ * @remarks Blocks for the milliseconds that five `--help` and `--version` take.
  * @returns the tools, or the reason why this backend cannot work without one of them
  */
 export const findTools = (): Result<Tools, string> => {
@@ -103,6 +104,7 @@ export const findTools = (): Result<Tools, string> => {
   return ok({
     unshare: { path: unshare, options: longOptions(ask(unshare, ['--help'])) },
     version,
+    nsenter: tool(findProgram('nsenter')),
     setpriv: tool(findProgram('setpriv')),
     setsid: findProgram('setsid'),
     env: tool(findProgram('env')),

@@ -10,6 +10,12 @@ export interface SplitLine {
   readonly command: readonly string[];
 }
 
+/** Where the tools differ. */
+export interface Rules {
+  /** An optional value may stand right after its letter, as nsenter has it: `-n/run/netns/blue`. */
+  readonly attachedLetters: boolean;
+}
+
 type Step = Result<{ readonly tokens: readonly string[]; readonly taken: number }, UsageError>;
 
 const longOf = (option: Option): string => option.long ?? '';
@@ -51,18 +57,24 @@ const longOption = (word: string, next: string | undefined, known: readonly Opti
 };
 
 /** Letters in one word: `-Urpf`, and the last one's value in the rest of the word (`-pw/tmp`) or the next word. */
-const shortOptions = (word: string, next: string | undefined, known: readonly Option[]): Step => {
+const shortOptions = (
+  word: string,
+  next: string | undefined,
+  known: readonly Option[],
+  { attachedLetters }: Rules,
+): Step => {
   const tokens: string[] = [];
   for (let at = 1; at < word.length; at += 1) {
     const letter = `-${word[at]}`;
     const option = known.find(({ short }) => short === letter);
     if (option === undefined) return ok({ tokens: [...tokens, letter], taken: 1 });
     const rest = word.slice(at + 1);
-    const valued = option.required && rest !== '';
+    const takesRest = option.required || (option.optional && attachedLetters);
+    const valued = takesRest && rest !== '';
     const step = withValue(option, valued ? rest : undefined, next);
     if (step.isErr()) return err(step.error);
     tokens.push(...step.value.tokens);
-    if (option.required) return ok({ tokens, taken: step.value.taken });
+    if (valued || option.required) return ok({ tokens, taken: step.value.taken });
   }
   return ok({ tokens, taken: 1 });
 };
@@ -73,15 +85,20 @@ const shortOptions = (word: string, next: string | undefined, known: readonly Op
  * @remarks commander alone reads `--mount-proc ls` as a value and has no abbreviations.
  * @param argv - the words after the program's name
  * @param known - all options there are
+ * @param rules - where the tools differ
  */
-export const splitLine = (argv: readonly string[], known: readonly Option[]): Result<SplitLine, UsageError> => {
+export const splitLine = (
+  argv: readonly string[],
+  known: readonly Option[],
+  rules: Rules = { attachedLetters: false },
+): Result<SplitLine, UsageError> => {
   const options: string[] = [];
   let at = 0;
   for (let word = argv[at]; word !== undefined; word = argv[at]) {
     if (word === '--') return ok({ options, command: argv.slice(at + 1) });
     if (!word.startsWith('-') || word === '-') break;
-    const read = word.startsWith('--') ? longOption : shortOptions;
-    const step = read(word, argv[at + 1], known);
+    const next = argv[at + 1];
+    const step = word.startsWith('--') ? longOption(word, next, known) : shortOptions(word, next, known, rules);
     if (step.isErr()) return err(step.error);
     options.push(...step.value.tokens);
     at += step.value.taken;

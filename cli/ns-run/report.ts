@@ -1,5 +1,5 @@
 import { match } from 'ts-pattern';
-import type { Diagnosis, ExitError, SpawnError, SpawnSpec } from '../../lib/index.ts';
+import type { Diagnosis, EnterError, ExitError, SpawnSpec } from '../../lib/index.ts';
 import type { UsageError } from './usage-error.ts';
 
 /** The library's options by the names that they have on a command line. */
@@ -31,9 +31,9 @@ const explained = (diagnosis: Diagnosis | null): readonly string[] =>
       ];
 
 /** An error for a person to read: the first line says what failed, further ones why and what to do. */
-export const report = (error: SpawnError | ExitError | UsageError): string => {
+export const report = (error: EnterError | ExitError | UsageError, program = 'ns-run'): string => {
   const [first, ...more] = match(error)
-    .with({ type: 'usage' }, ({ message }) => [message, 'Try "ns-run --help"'])
+    .with({ type: 'usage' }, ({ message }) => [message, `Try "${program} --help"`])
     .with({ type: 'invalid-option' }, ({ message, option }) => [written(message, option)])
     .with({ type: 'setup-failed' }, ({ step, call, errno, diagnosis }) => [
       `Set-up failed at ${step}: ${call}${errno === null ? '' : `: ${errno}`}`,
@@ -46,8 +46,10 @@ export const report = (error: SpawnError | ExitError | UsageError): string => {
       { type: 'timed-out' },
       { type: 'aborted' },
       { type: 'exit-lost' },
+      { type: 'process-gone' },
+      { type: 'namespace-unavailable' },
       ({ message }) => [message],
     )
     .exhaustive();
-  return [`ns-run: ${first}\n`, ...more.map((line) => `  ${line}\n`)].join('');
+  return [`${program}: ${first}\n`, ...more.map((line) => `  ${line}\n`)].join('');
 };

@@ -21,6 +21,7 @@ export const PLAIN: SpawnPlan = {
   stdio: [{ type: 'ignore' }, { type: 'ignore' }, { type: 'ignore' }],
   detached: false,
   parentDeathSignal: null,
+  enter: null,
 };
 
 const text = (more: fc.StringConstraints = {}): fc.Arbitrary<string> =>
@@ -101,6 +102,7 @@ const planWith = (namespaces: readonly NamespaceType[]): fc.Arbitrary<SpawnPlan>
         namespaces,
         mounts: [],
         root: null,
+        enter: null,
         argv: [argv0 ?? rest.command, ...args],
         env: env.map((pair) => pair.join('=')),
         searchPath: rest.command.includes('/') ? [] : path.split(':').map((dir) => dir || '.'),

@@ -21,6 +21,23 @@ const UNSHARE_OPTIONS = [
   '--uts',
 ];
 
+const NSENTER_OPTIONS = [
+  '--cgroup',
+  '--ipc',
+  '--mount',
+  '--net',
+  '--pid',
+  '--preserve-credentials',
+  '--root',
+  '--setgid',
+  '--setuid',
+  '--time',
+  '--user',
+  '--user-parent',
+  '--uts',
+  '--wd',
+];
+
 const SETPRIV_OPTIONS = [
   '--ambient-caps',
   '--clear-groups',
@@ -35,6 +52,7 @@ const SETPRIV_OPTIONS = [
 export const TOOLS: Tools = {
   unshare: { path: '/usr/bin/unshare', options: new Set(UNSHARE_OPTIONS) },
   version: '2.41',
+  nsenter: { path: '/usr/bin/nsenter', options: new Set(NSENTER_OPTIONS) },
   setpriv: { path: '/usr/bin/setpriv', options: new Set(SETPRIV_OPTIONS) },
   setsid: '/usr/bin/setsid',
   env: { path: '/usr/bin/env', options: new Set(['--default-signal']) },

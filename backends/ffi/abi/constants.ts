@@ -88,6 +88,9 @@ export const STAT_SIZE = 144;
 /** asm-generic/signal.h */
 export const SIG = { SIG_SETMASK: 2, SIGKILL: 9, SIGPIPE: 13, SIGCHLD: 17, SIGSTOP: 19, SIGXFSZ: 25 } as const;
 
+/** linux/nsfs.h; NS_GET_USERNS since Linux 4.9 */
+export const NSFS = { NS_GET_USERNS: 0xb701 } as const;
+
 /** linux/prctl.h */
 export const PRCTL = {
   PR_SET_PDEATHSIG: 1,

@@ -14,6 +14,7 @@ import {
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { OP, RECORD } from '../program/layout.ts';
 import { addDropCapabilities } from './capability-ops.ts';
+import { addEnter, addEnteredIds } from './enter-ops.ts';
 import { addMountProc, addMounts } from './mount-ops.ts';
 import type { MountApi } from './mount-target.ts';
 import type { Placement } from './placement.ts';
@@ -129,6 +130,7 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
     program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
     program.place(proceed);
   }
+  addEnter(program, plan.enter, fail);
   addUnshare(program, placement, fail);
   addNestedClone(program, placement, status, fail);
   addBecome(program, plan, fail);
@@ -140,6 +142,7 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   addEnterRoot(mounting, plan, fail);
   addNames(program, plan, fail);
   if (keptCapabilities) addDropCapabilities(program, fail);
+  addEnteredIds(program, plan.enter, fail);
   addProcess(program, plan, fail);
   const ends = mailbox.pipes.map((pair, fd) =>
     pair === null ? null : int32At(pair + childEndOffset(fd), `pipe${fd}`),

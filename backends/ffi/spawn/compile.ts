@@ -75,7 +75,7 @@ const usesCapabilities = (plan: SpawnPlan, placed: ReturnType<typeof place>): bo
 export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemory, arch: Arch): CompiledSpawn => {
   const { vehicle, clone3, mountApi, strays, environ, measured } = manner;
   const host = vehicle === null ? 'straight' : 'carrier';
-  const placement = place(plan.namespaces, host);
+  const placement = place(plan, host);
   const keepCapabilities =
     host === 'carrier' && plan.namespaces.includes('user') && !isRootInside(plan) && usesCapabilities(plan, placement);
   const handlers = host === 'straight' && !clone3;

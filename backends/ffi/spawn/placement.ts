@@ -1,4 +1,5 @@
-import type { NamespaceType } from '../../../lib/namespace.ts';
+import { NAMESPACE_TYPES, type NamespaceType } from '../../../lib/namespace.ts';
+import type { SpawnPlan } from '../../../lib/plan.ts';
 
 /** Where the set-up of a child is done: in a carrier, or in Node's own memory between clone3 and execve. */
 export type HostKind = 'carrier' | 'straight';
@@ -16,13 +17,30 @@ export interface Placement {
 /** The order of unshare: cgroup last, because its root is the cgroup that the process is in by then. */
 const DEAR: readonly NamespaceType[] = ['time', 'net', 'mnt', 'cgroup'];
 
+/** What is made beside joined namespaces is made after the joining, and belongs to the user namespace that was joined. */
+const placeAfterEntering = (types: readonly NamespaceType[], joinsPid: boolean, host: HostKind): Placement => {
+  const clones = joinsPid || types.includes('pid') || types.includes('time');
+  const cheap = NAMESPACE_TYPES.filter((type) => !DEAR.includes(type) && type !== 'pid');
+  return {
+    clone: [],
+    unshare: [...DEAR, ...cheap].filter((type) => types.includes(type)),
+    nested: clones && host === 'carrier' ? types.filter((type) => type === 'pid') : null,
+  };
+};
+
 /**
  * Decides where each namespace is made.
  *
  * A time namespace holds only children of the one who unshared it (before Linux 6.3 execve did not enter it either), so
  * that with `time` the carrier clones once more, and pid 1 has to be that clone.
  */
-export const place = (types: readonly NamespaceType[], host: HostKind): Placement => {
+export const place = ({ namespaces: types, enter }: SpawnPlan, host: HostKind): Placement => {
+  if (enter !== null)
+    return placeAfterEntering(
+      types,
+      enter.joins.some(({ type }) => type === 'pid'),
+      host,
+    );
   if (host === 'straight') return { clone: types, unshare: [], nested: null };
   const nested = types.includes('time');
   const inNested = (type: NamespaceType): boolean => nested && type === 'pid';

@@ -31,7 +31,14 @@ const NEEDS = 'a carrier: an executable memfd, or a directory that files may be 
  * non-dumpable for good, a time namespace is entered by a clone with memory of its own, and a child that waits for its
  * id maps would keep Node from writing them.
  */
-export const refuseStraight = ({ namespaces, idMap }: SpawnPlan): Unsupported | null => {
+export const refuseStraight = ({ namespaces, idMap, enter }: SpawnPlan): Unsupported | null => {
+  const joined = enter?.joins.find(({ type }) => type === 'user' || type === 'pid' || type === 'time');
+  if (joined !== undefined) return unsupported('ffi', `entering a ${joined.type} namespace`, NEEDS);
+  if (enter !== null && namespaces.includes('pid'))
+    return unsupported('ffi', 'a new pid namespace beside entered ones', NEEDS);
+  if (enter !== null && (enter.userParentOf !== null || enter.uid !== null || enter.gid !== null)) {
+    return unsupported('ffi', 'other credentials', NEEDS);
+  }
   if (namespaces.includes('time')) return unsupported('ffi', 'a new time namespace', NEEDS);
   if (idMap?.writer === 'parent') return unsupported('ffi', 'id maps that the child may not write itself', NEEDS);
   return null;

@@ -1,6 +1,7 @@
 import type { Claim } from '../claim.ts';
 import { argumentLists } from './arguments.ts';
 import { cleaningUp } from './cleaning-up.ts';
+import { entering } from './entering.ts';
 import { environment } from './environment.ts';
 import { execErrors } from './exec-errors.ts';
 import { exitStatuses } from './exit-statuses.ts';
@@ -35,6 +36,7 @@ export const CLAIMS = {
   stopping,
   limits,
   cleaningUp,
+  entering,
   foundingArticle,
   failures,
   options,

@@ -1,0 +1,74 @@
+import { err, ok, Result } from 'neverthrow';
+import { type Unsupported, unsupported } from '../../lib/errors.ts';
+import { NAMESPACES } from '../../lib/namespace.ts';
+import type { EnterPlan, SpawnPlan } from '../../lib/plan.ts';
+import { need } from './needs.ts';
+import type { Tools } from './tools.ts';
+
+type Stages = Result<readonly (readonly string[])[], Unsupported>;
+
+/** An fd of this process as a file that its children can open. */
+const fileOf = (fd: number): string => `/proc/${process.pid}/fd/${fd}`;
+
+const joinWords = ({ joins, userParentOf }: EnterPlan): readonly string[] => {
+  const known = joins.map(({ type, fd }) => `--${NAMESPACES[type].option}=${fileOf(fd)}`);
+  return userParentOf === null ? known : [...known, '--user-parent'];
+};
+
+/** Groups that must be kept are kept by setpriv(1) only. */
+const keepsGroups = ({ gid, dropGroups }: EnterPlan): boolean => gid !== null && !dropGroups;
+
+const idWords = (enter: EnterPlan): readonly string[] => {
+  const { joins, userParentOf, uid, gid } = enter;
+  // nsenter becomes root in a user namespace unless it is told otherwise.
+  const entersUser = userParentOf !== null || joins.some(({ type }) => type === 'user');
+  if (entersUser && ((uid === null && gid === null) || keepsGroups(enter))) return ['--preserve-credentials'];
+  return [...(uid === null ? [] : [`--setuid=${uid}`]), ...(gid === null ? [] : [`--setgid=${gid}`])];
+};
+
+/** Writes itself into the cgroup and goes on as whatever comes after it. */
+const cgroupStage = (shell: readonly string[], fd: number): readonly string[] => [...shell, 'ns-cgroup', fileOf(fd)];
+
+/** The script of the stage that joins a cgroup: 0 is whoever writes, which is the shell itself. */
+export const JOIN_CGROUP_SCRIPT =
+  'printf 0 >"$1" || { printf "ns-cgroup: %s: Permission denied\\n" "$1" >&2; exit 1; }\nshift\nexec "$@"';
+
+/** Whether nsenter(1) stays as the parent of what comes after it: a pid namespace is entered by children only. */
+export const nsenterForks = ({ enter }: SpawnPlan): boolean => enter?.joins.some(({ type }) => type === 'pid') === true;
+
+/**
+ * The stages that enter what exists.
+ *
+ * @param shell - the words that run {@link JOIN_CGROUP_SCRIPT}
+ * @returns the words, or `unsupported` naming what the installed release has not
+ */
+export const enterStages = ({ enter }: SpawnPlan, tools: Tools, shell: readonly string[]): Stages => {
+  if (enter === null) return ok([]);
+  if (enter.securityContext !== null) {
+    return err(unsupported('shell', '"followContext" through a handle', 'the ffi backend'));
+  }
+  const entersUser = enter.joins.some(({ type }) => type === 'user') || enter.userParentOf !== null;
+  const halfSet = (enter.uid === null) !== (enter.gid === null);
+  if (entersUser && halfSet) {
+    // nsenter would set the other one to 0.
+    return err(unsupported('shell', 'only one of "uid" and "gid" in an entered user namespace', 'both, or neither'));
+  }
+  const words = [
+    ...joinWords(enter),
+    ...(enter.root === null ? [] : [`--root=${fileOf(enter.root)}`]),
+    ...(enter.workingDirectory === null ? [] : [`--wd=${fileOf(enter.workingDirectory)}`]),
+    ...idWords(enter),
+  ];
+  const cgroup = enter.cgroupProcs === null ? [] : [cgroupStage(shell, enter.cgroupProcs)];
+  if (words.length === 0) return ok(cgroup);
+  const after: Stages = keepsGroups(enter)
+    ? need(tools, 'setpriv', '--keep-groups').map((setpriv) => [
+        [setpriv, `--reuid=${enter.uid}`, `--regid=${enter.gid}`, '--keep-groups', '--'],
+      ])
+    : ok([]);
+  const options = words.map((word) => word.split('=', 1)[0] ?? word);
+  const nsenters = Result.combine(options.map((option) => need(tools, 'nsenter', option)));
+  return nsenters.andThen(([nsenter = 'nsenter']) =>
+    after.map((ids) => [...cgroup, [nsenter, ...words, '--'], ...ids]),
+  );
+};

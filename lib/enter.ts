@@ -1,0 +1,109 @@
+import { err, errAsync, ok, type Result, ResultAsync } from 'neverthrow';
+import type { Child } from './child.ts';
+import { type EnterError, invalidOption, type Unsupported, unsupported } from './errors.ts';
+import type { SpawnPlan } from './plan.ts';
+import { type EnterSpec, type EnterTarget, type Entry, openEntry } from './plan-enter.ts';
+import { type Prepared, prepareSpawn, startPrepared } from './spawn.ts';
+
+/** A target that has been opened, and the spawn that will enter it. */
+interface PreparedEntry {
+  readonly prepared: Prepared;
+  readonly entry: Entry;
+}
+
+/** What cannot be made anew beside what is entered. */
+const refuseMix = ({ namespaces }: SpawnPlan, { plan: { joins } }: Entry, backend: string): Unsupported | null => {
+  const joinsPid = joins.some(({ type }) => type === 'pid');
+  if (namespaces.includes('user')) {
+    return unsupported(backend, 'a new user namespace beside entered ones', 'a command inside that makes it');
+  }
+  return joinsPid && namespaces.includes('pid')
+    ? unsupported(backend, 'a new pid namespace inside an entered one', 'a command inside that makes it')
+    : null;
+};
+
+const prepareEnter = (
+  target: EnterTarget | readonly EnterTarget[],
+  command: string,
+  args: readonly string[],
+  spec: EnterSpec,
+): Result<PreparedEntry, EnterError> => {
+  if (typeof spec !== 'object' || spec === null) return err(invalidOption('spec', spec, 'an object'));
+  // What can be found wrong without the target is found first.
+  return prepareSpawn(command, args, spec).andThen(({ backend }) =>
+    openEntry(target, spec, backend.name).andThen((entry) => {
+      const prepared = prepareSpawn(command, args, entry.env === null ? spec : { ...spec, env: entry.env });
+      const refusal = prepared.isErr() ? prepared.error : refuseMix(prepared.value.plan, entry, backend.name);
+      if (prepared.isErr() || refusal !== null) {
+        entry.close();
+        return err(refusal as EnterError);
+      }
+      return ok({ entry, prepared: { backend, plan: { ...prepared.value.plan, enter: entry.plan } } });
+    }),
+  );
+};
+
+/**
+ * Starts a command in namespaces that exist: those of a process, or single ones.
+ *
+ * @remarks Works from any thread; the calling thread's own namespaces never change: it is the child that moves. Entering
+ * takes CAP_SYS_ADMIN in the user namespaces that own the target's (and CAP_SYS_CHROOT for `mnt`), or that the target's user
+ * namespace be entered with them; opening them takes the permission to ptrace(2) the target. A target process is held on to
+ * while its files are opened, so that one that ends meanwhile is `process-gone`, and never somebody else. `user` is
+ * entered where permissions want it: after the others where they allow, before them where they do not. Namespaces of the
+ * spec are made after all have been joined; a new `user` among them, or a new `pid` beside a joined one, is refused.
+ * @param target - a process id, a Child, `{ pidfd }`, a ProcessHandle, a NamespaceHandle, or a list of them with one process
+ * @param command - a path, or a name that is searched in PATH inside the child
+ * @param args - its arguments, without argv[0]
+ * @param spec - what it is to be given, and what of the target
+ * @returns the running child once its execve has succeeded; or what {@link spawn} says, `process-gone`,
+ * `namespace-unavailable`. After an error nothing of the child is left
+ * @example
+ * ```ts
+ * const zion = { namespaces: ['user', 'uts'], mapRootUser: true, hostname: 'zion', stdio: 'ignore' } as const;
+ * const target = await spawn('sleep', ['60'], zion);
+ * if (target.isErr()) throw new Error(target.error.message);
+ * const child = await enter(target.value, 'uname', ['-n'], { stdio: 'inherit' });
+ * if (child.isOk()) await child.value.exit; // zion
+ * await target.value[Symbol.asyncDispose]();
+ * ```
+ * @see setns(2), nsenter(1)
+ */
+export const enter = (
+  target: EnterTarget | readonly EnterTarget[],
+  command: string,
+  args: readonly string[] = [],
+  spec: EnterSpec = {},
+): ResultAsync<Child, EnterError> => {
+  const opened = prepareEnter(target, command, args, spec);
+  if (opened.isErr()) return errAsync(opened.error);
+  const { prepared, entry } = opened.value;
+  const finish = async (): Promise<Result<Child, EnterError>> => {
+    const started = await startPrepared(prepared, spec);
+    entry.close();
+    return started;
+  };
+  return new ResultAsync(finish());
+};
+
+/**
+ * Tells what {@link enter} would do, and does none of it: the target is opened, looked at and let go.
+ *
+ * @param target - as for {@link enter}
+ * @param command - a path, or a name that is searched in PATH inside the child
+ * @param args - its arguments, without argv[0]
+ * @param spec - what it is to be given, and what of the target
+ * @returns for the ffi backend the system calls in their order, as strace(1) would print them, launch and carrier; for the
+ * shell backend the exact argv. Or what {@link enter} says
+ */
+export const explainEnter = (
+  target: EnterTarget | readonly EnterTarget[],
+  command: string,
+  args: readonly string[] = [],
+  spec: EnterSpec = {},
+): Result<string, EnterError> =>
+  prepareEnter(target, command, args, spec).andThen(({ prepared: { backend, plan }, entry }) => {
+    const text: Result<string, EnterError> = backend.explain(plan);
+    entry.close();
+    return text;
+  });

@@ -1,0 +1,174 @@
+import { closeSync, constants, existsSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { err, ok, type Result } from 'neverthrow';
+import { Child } from './child.ts';
+import { ERRNO } from './errno.ts';
+import {
+  type InvalidOption,
+  invalidOption,
+  type NamespaceUnavailable,
+  namespaceUnavailable,
+  type ProcessGone,
+  processGone,
+} from './errors.ts';
+import { NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
+
+/** Who is meant: a process id, a child of this library's, or an open pidfd. */
+export type ProcessTarget = number | Child | { readonly pidfd: number };
+
+/** asm-generic/fcntl.h, which Node.js does not have: a name without the right to read. */
+export const O_PATH = 0o10000000;
+
+/** The errno of a file that Node.js could not open, or read. */
+export const errnoOf = (error: unknown): number => Math.abs((error as NodeJS.ErrnoException).errno ?? ERRNO.EIO);
+
+/**
+ * A process that is held on to: everything asked through it is asked of that process, never of one that got its pid
+ * later.
+ *
+ * @remarks Holds the directory /proc/PID open, which the kernel binds to the process and not to the number. The process
+ * may end all the same; whatever is asked then says that it is gone.
+ * @see proc_pid(5)
+ */
+export class ProcessHandle implements Disposable {
+  /** The process id in the caller's pid namespace. */
+  readonly pid: number;
+  #fd: number;
+
+  /** @internal */
+  constructor(pid: number, fd: number) {
+    this.pid = pid;
+    this.#fd = fd;
+  }
+
+  /** Whether the process is still there; one that has ended and was not waited for is. */
+  get exists(): boolean {
+    return this.#fd >= 0 && existsSync(this.path('stat'));
+  }
+
+  /** @internal A file of this process. */
+  path(name: string): string {
+    return `/proc/self/fd/${this.#fd}/${name}`;
+  }
+
+  /** @internal Opens a file of this process; the fd is the caller's. */
+  open(name: string, flags: number): Result<number, ProcessGone | NamespaceUnavailable> {
+    if (this.#fd < 0) return err(processGone(this.pid));
+    try {
+      return ok(openSync(this.path(name), flags));
+    } catch (error) {
+      return err(this.#failed(name, errnoOf(error)));
+    }
+  }
+
+  /** @internal Reads a file of this process. */
+  read(name: string): Result<Buffer, ProcessGone | NamespaceUnavailable> {
+    if (this.#fd < 0) return err(processGone(this.pid));
+    try {
+      return ok(readFileSync(this.path(name)));
+    } catch (error) {
+      return err(this.#failed(name, errnoOf(error)));
+    }
+  }
+
+  /** @internal The namespace types that this process is in by another namespace than the caller. */
+  foreignTypes(): Result<readonly NamespaceType[], ProcessGone | NamespaceUnavailable> {
+    const types: NamespaceType[] = [];
+    for (const type of NAMESPACE_TYPES) {
+      const name = `ns/${type}`;
+      // A type that this kernel has not is no type of the target's either.
+      const own = readLink(`/proc/thread-self/${name}`);
+      if (typeof own === 'number') continue;
+      const link = readLink(this.path(name));
+      if (typeof link === 'number') return err(this.#failed(name, link));
+      if (link !== own) types.push(type);
+    }
+    return ok(types);
+  }
+
+  /** Lets go of the process. May be called more than once. */
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  /** The same as {@link ProcessHandle.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #failed(name: string, code: number): ProcessGone | NamespaceUnavailable {
+    // What has ended, waited for or not, has no namespaces; its files say so in several ways.
+    const missing = code === ERRNO.ENOENT || code === ERRNO.ESRCH;
+    const isKnown = !name.startsWith('ns/') || existsSync(`/proc/self/${name}`);
+    if ((missing && isKnown) || !this.exists) return processGone(this.pid);
+    return namespaceUnavailable(`/proc/${this.pid}/${name}`, code);
+  }
+}
+
+const readLink = (path: string): string | number => {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    return errnoOf(error);
+  }
+};
+
+const openDirectory = (pid: number): Result<ProcessHandle, ProcessGone | NamespaceUnavailable> => {
+  try {
+    return ok(new ProcessHandle(pid, openSync(`/proc/${pid}`, O_PATH | constants.O_DIRECTORY)));
+  } catch (error) {
+    const code = errnoOf(error);
+    return err(code === ERRNO.ENOENT ? processGone(pid) : namespaceUnavailable(`/proc/${pid}`, code));
+  }
+};
+
+/** The pid behind a pidfd, as this pid namespace numbers it; -1 when it has ended, 0 when it is not seen from here. */
+const pidOf = (pidfd: number): number | null => {
+  try {
+    const pid = /^Pid:\s+(-?\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${pidfd}`, 'latin1'))?.[1];
+    return pid === undefined ? null : Number(pid);
+  } catch {
+    return null;
+  }
+};
+
+const openByPidfd = (pidfd: number): Result<ProcessHandle, ProcessGone | NamespaceUnavailable | InvalidOption> => {
+  const pid = pidOf(pidfd);
+  if (pid === null) return err(invalidOption('pidfd', pidfd, 'an open pidfd'));
+  if (pid <= 0) return err(processGone(pid));
+  return openDirectory(pid).andThen((handle) => {
+    // While it still is that process, the number cannot have become another one's in between.
+    if (pidOf(pidfd) === pid) return ok(handle);
+    handle.close();
+    return err(processGone(pid));
+  });
+};
+
+const openChild = (child: Child): Result<ProcessHandle, ProcessGone | NamespaceUnavailable> =>
+  openDirectory(child.pid).andThen((handle) => {
+    // A child that has not been waited for keeps its pid.
+    if (child.isPresent()) return ok(handle);
+    handle.close();
+    return err(processGone(child.pid));
+  });
+
+/**
+ * Takes hold of a process, so that a pid that is used again is never mistaken for it.
+ *
+ * @remarks Works from any thread, needs no privilege and /proc. What is asked through the handle later takes the
+ * permission to ptrace(2) the process.
+ * @param target - a process id, a child of this library's, or an open pidfd, which stays the caller's
+ * @returns a handle to be closed, or `process-gone`, `namespace-unavailable` (/proc does not show it), `invalid-option`
+ * @see proc_pid(5), pidfd_open(2)
+ */
+export const openProcess = (
+  target: ProcessTarget,
+): Result<ProcessHandle, ProcessGone | NamespaceUnavailable | InvalidOption> => {
+  if (target instanceof Child) return openChild(target);
+  if (typeof target === 'object' && target !== null && Number.isInteger(target.pidfd) && target.pidfd >= 0) {
+    return openByPidfd(target.pidfd);
+  }
+  return typeof target === 'number' && Number.isInteger(target) && target > 0 && target <= 0x7fffffff
+    ? openDirectory(target)
+    : err(invalidOption('target', target, 'a process id, a Child, or { pidfd }'));
+};
