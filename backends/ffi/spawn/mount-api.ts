@@ -1,6 +1,6 @@
 import { ERRNO } from '../../../lib/errno.ts';
 import { type Unsupported, unsupported } from '../../../lib/errors.ts';
-import type { SpawnPlan } from '../../../lib/plan.ts';
+import type { MountPlan, SpawnPlan } from '../../../lib/plan.ts';
 import { OPEN_HOW_SIZE } from '../abi/constants.ts';
 import type { Host } from '../host.ts';
 import { NULL, num, shown } from '../program/argument.ts';
@@ -38,14 +38,32 @@ export const mountApiFor = (host: Host, { mounts, root }: SpawnPlan): MountApi =
 
 const NEEDS = 'openat2, open_tree, move_mount and mount_setattr (Linux 5.12), not missing and not filtered';
 
+/** Where a target is as the caller sees it; null in a root that the caller does not see. */
+const callersPath = ({ root }: SpawnPlan, target: string): string | null => {
+  if (root === null) return target;
+  return root.type === 'bind' ? `${root.source}${target}` : null;
+};
+
+/** Mounts that the caller does not see lie at or below a path of its: a walk through what it sees would miss them. */
+const hasNewBelow = (plan: SpawnPlan, earlier: readonly MountPlan[], path: string): boolean => {
+  const within = path === '/' ? '/' : `${path}/`;
+  return earlier.some((entry) => `${callersPath(plan, entry.target) ?? entry.target}/`.startsWith(within));
+};
+
 /** What cannot be done by paths, or not without leaving something writable. */
-export const refuseByPath = ({ mounts }: SpawnPlan): Unsupported | null => {
-  for (const [index, entry] of mounts.entries()) {
+export const refuseByPath = (plan: SpawnPlan): Unsupported | null => {
+  for (const [index, entry] of plan.mounts.entries()) {
+    const earlier = plan.mounts.slice(0, index);
     if (entry.type === 'bind' && entry.idMap !== null) return unsupported('ffi', `mounts[${index}].idMap`, NEEDS);
-    if (entry.type !== 'read-only') continue;
-    const within = entry.target === '/' ? '/' : `${entry.target}/`;
-    const covered = mounts.slice(0, index).some(({ target }) => `${target}/`.startsWith(within));
-    if (covered) return unsupported('ffi', `mounts[${index}] with mounts of its own at or below it`, NEEDS);
+    const path =
+      entry.type === 'read-only'
+        ? (callersPath(plan, entry.target) ?? entry.target)
+        : entry.type === 'bind' && Object.values(entry.attributes).includes(true)
+          ? entry.source
+          : null;
+    if (path !== null && hasNewBelow(plan, earlier, path)) {
+      return unsupported('ffi', `mounts[${index}] of what has new mounts at or below it`, NEEDS);
+    }
   }
   return null;
 };

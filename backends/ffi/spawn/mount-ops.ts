@@ -75,7 +75,7 @@ const addOnFile = (
     program.place(isNoLink);
     program.op('fchdir', [parent], options);
   }
-  if (source !== null) addMount(program, place, { source, flags: MOUNT.MS_BIND }, options);
+  if (source !== null) addMount(program, place, { source, flags: MOUNT.MS_BIND }, { ...options, path: source });
   for (const { flags, path } of changes) {
     if (path === '.') addMount(program, place, { flags }, options);
   }
@@ -97,7 +97,8 @@ const addByPath = (
   program.op('fchdir', [fd], options);
   if (source !== null) {
     const flags = MOUNT.MS_BIND | (recursive ? MOUNT.MS_REC : 0);
-    addMount(program, '.', { source, flags }, options);
+    // The target is there: what may be missing is the source.
+    addMount(program, '.', { source, flags }, source === '.' ? options : { ...options, path: source });
     if (changes.length > 0) {
       const mounted = openInRoot(mounting, target, options);
       fds.push(mounted);
@@ -235,10 +236,7 @@ const addReadOnly = (
   const { program, api } = mounting;
   if (api === 'path') {
     const changes = flagChanges(READ_ONLY, callersMountsBelow(callersPath(plan, target)));
-    if (target !== '/') {
-      // Onto itself, because only mounts can be read-only.
-      program.op('fchdir', [fd], options);
-    }
+    // Onto itself, because only mounts can be read-only.
     return addByPath(mounting, fd, target, { source: target === '/' ? null : '.', recursive: true, changes }, options);
   }
   const set = mountFlags(READ_ONLY);

@@ -9,6 +9,7 @@ import { failures } from './failures.ts';
 import { foundingArticle } from './founding-article.ts';
 import { idMaps } from './id-maps.ts';
 import { limits } from './limits.ts';
+import { mountKinds } from './mount-kinds.ts';
 import { mountList } from './mount-list.ts';
 import { mounts } from './mounts.ts';
 import { namespaces } from './namespaces.ts';
@@ -25,6 +26,7 @@ export const CLAIMS = {
   idMaps,
   mounts,
   mountList,
+  mountKinds,
   roots,
   utsNames,
   stdio,
