@@ -40,6 +40,7 @@ export const SETUP_STEPS = [
   'target-cwd',
   'unshare',
   'credentials',
+  'network',
   'propagation',
   'root',
   'mount',

@@ -69,6 +69,15 @@ export {
 } from './namespace.ts';
 export { NamespaceHandle, type NamespaceSource, type OpenError, openNamespace } from './namespace-handle.ts';
 export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
+export type {
+  InterfaceOptions,
+  InterfaceSpec,
+  MacvlanMode,
+  NetworkPlan,
+  NetworkSpec,
+  PeerSpec,
+  RouteSpec,
+} from './network.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
 export type {
   EnterPlan,

@@ -9,6 +9,7 @@ export const plainPlan = (command: string, args: readonly string[]): SpawnPlan =
   namespaces: [],
   hostname: null,
   domainname: null,
+  network: null,
   propagation: null,
   mounts: [],
   root: null,

@@ -5,6 +5,7 @@ import { isNamespaceType, NAMESPACE_TYPES, type NamespaceType } from './namespac
 import type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
 import { planMaps } from './plan-maps.ts';
 import { planMounts } from './plan-mounts.ts';
+import { planNetwork } from './plan-network.ts';
 import { planRoot } from './plan-root.ts';
 import { signalNumber } from './signal.ts';
 import type { SpawnSpec, Stdio } from './spec.ts';
@@ -157,6 +158,7 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       namespaces: ok(NAMESPACE_TYPES.filter((type) => types.has(type))),
       hostname: planUtsName('hostname', spec.hostname, types),
       domainname: planUtsName('domainname', spec.domainname, types),
+      network: optional(spec.network, (network) => needs('network', network, types, 'net').andThen(planNetwork)),
       propagation: planPropagation(spec.propagation, types),
       mounts: planMounts(spec, types),
       root: planRoot(spec, types),

@@ -1,6 +1,7 @@
 import type { IdMapPlan } from './id-map.ts';
 import type { MountPlan, Propagation, RootPlan } from './mounts.ts';
 import type { NamespaceType } from './namespace.ts';
+import type { NetworkPlan } from './network.ts';
 
 export type { MountAttributes, MountPlan, MountPropagation, Propagation, RootPlan } from './mounts.ts';
 
@@ -51,6 +52,8 @@ export interface SpawnPlan {
   readonly namespaces: readonly NamespaceType[];
   readonly hostname: string | null;
   readonly domainname: string | null;
+  /** null: as the kernel makes it, with `lo` down. */
+  readonly network: NetworkPlan | null;
   /** null without a new mount namespace. */
   readonly propagation: Propagation | null;
   /** In their order, after the propagation has been set and before proc is mounted. */

@@ -2,6 +2,7 @@ import type { Backend } from './backend.ts';
 import type { IdMapWord, IdRange } from './id-map.ts';
 import type { MountSpec, Propagation, RootSpec } from './mounts.ts';
 import type { NamespaceType } from './namespace.ts';
+import type { NetworkSpec } from './network.ts';
 import type { SignalName } from './signal.ts';
 
 /** One standard stream, or a further fd, of a child. */
@@ -18,6 +19,8 @@ export interface SpawnSpec {
   readonly hostname?: string;
   /** The NIS domain name inside, at most 64 bytes; wants `uts`. See setdomainname(2). */
   readonly domainname?: string;
+  /** What the new network namespace is to have: `lo` up, interfaces, addresses, routes; wants `net`. See rtnetlink(7). */
+  readonly network?: NetworkSpec;
   /** The propagation of all mounts inside; `private` when left out. Wants `mnt`. */
   readonly propagation?: Propagation;
   /** Mounts, and files, links and directories, to be made in this order. Wants `mnt`. */

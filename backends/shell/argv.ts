@@ -6,6 +6,7 @@ import type { CommandLine } from './command-line.ts';
 import { type Passage, passage, RESERVED_NAMES } from './environment.ts';
 import { refuseMounts } from './mounts.ts';
 import { isAtLeast, need } from './needs.ts';
+import { networkCalls } from './network.ts';
 import { enterStages, JOIN_CGROUP_SCRIPT, nsenterForks } from './nsenter-options.ts';
 import { procMounter } from './proc-mount.ts';
 import { commandScript, END_OF_ENVIRONMENT, setUpScript } from './script.ts';
@@ -30,7 +31,8 @@ const becomesSomebody = ({ idMap }: SpawnPlan): boolean =>
 /** Capabilities outlive the exec of the first shell without help only where the map of unshare(1) has the caller as 0. */
 const keepsCapabilities = (plan: SpawnPlan): boolean => {
   const rootByMap = plan.idMap?.writer === 'self' && plan.idMap.uid[0]?.inside === 0;
-  const privileged = plan.hostname !== null || plan.domainname !== null || becomesSomebody(plan);
+  const privileged =
+    plan.network !== null || plan.hostname !== null || plan.domainname !== null || becomesSomebody(plan);
   return isNewUser(plan) && privileged && !rootByMap;
 };
 
@@ -64,11 +66,17 @@ const signalStage = (plan: SpawnPlan, { version, env }: Tools): Stages => {
 const setUpStage = (plan: SpawnPlan, tools: Tools, shell: Shell, control: number): Stages => {
   const waitsForMaps = plan.idMap?.writer === 'parent';
   const setters = Result.combine([nameSetter('hostname', plan, tools), nameSetter('domainname', plan, tools)]);
-  return procMounter(plan, tools).andThen((mounter) =>
+  const parts = procMounter(plan, tools).andThen((mounter) =>
+    networkCalls(plan, tools).map((network) => ({
+      procMounts: mounter?.type === 'mount' ? mounter.calls : [],
+      network,
+    })),
+  );
+  return parts.andThen(({ procMounts, network }) =>
     setters.map(([hostname = null, domainname = null]): readonly (readonly string[])[] => {
-      const procMounts = mounter?.type === 'mount' ? mounter.calls : [];
-      if (!waitsForMaps && procMounts.length === 0 && hostname === null && domainname === null) return [];
-      const script = setUpScript({ control, waitsForMaps, procMounts, hostname, domainname });
+      const calls = procMounts.length + network.length;
+      if (!waitsForMaps && calls === 0 && hostname === null && domainname === null) return [];
+      const script = setUpScript({ control, waitsForMaps, procMounts, network, hostname, domainname });
       const words = [procMounts.length > 0 ? plan.mountProc : null, plan.hostname, plan.domainname];
       return [[...shellWords(shell, script), 'ns-set-up', ...words.filter((word) => word !== null)]];
     }),

@@ -1,5 +1,6 @@
 import { match } from 'ts-pattern';
 import { ADDED_NAMES } from './environment.ts';
+import type { NetworkCall } from './network.ts';
 import { quote } from './quote.ts';
 import type { ShellKind } from './shells.ts';
 
@@ -16,6 +17,7 @@ export interface SetUpScript {
   readonly waitsForMaps: boolean;
   /** Calls that mount proc on the directory that comes after them; none when unshare has done it. */
   readonly procMounts: readonly (readonly string[])[];
+  readonly network: readonly NetworkCall[];
   readonly hostname: NameSetter | null;
   readonly domainname: NameSetter | null;
 }
@@ -61,8 +63,24 @@ const setName = (step: 'hostname' | 'domainname', setter: NameSetter | null, con
   return [`${act} >&2 || ${fail(step, control)}`, 'shift'];
 };
 
+const setNetwork = (calls: readonly NetworkCall[], control: number): readonly string[] =>
+  calls.map((call) => {
+    const act =
+      call.type === 'ip'
+        ? call.words.map(quote).join(' ')
+        : `{ printf '%s\\n' ${quote(call.value)} >${quote(call.path)}; }`;
+    return `${act} >&2 || ${fail('network', control)}`;
+  });
+
 /** Script of the first shell; its arguments are proc's directory, the host name, the domain name (each if there is one) and the words that it execs. */
-export const setUpScript = ({ control, waitsForMaps, procMounts, hostname, domainname }: SetUpScript): string =>
+export const setUpScript = ({
+  control,
+  waitsForMaps,
+  procMounts,
+  network,
+  hostname,
+  domainname,
+}: SetUpScript): string =>
   [
     ...(waitsForMaps
       ? [
@@ -72,6 +90,7 @@ export const setUpScript = ({ control, waitsForMaps, procMounts, hostname, domai
           '[ "$ns_line" = go ] || exit 1',
         ]
       : []),
+    ...setNetwork(network, control),
     ...mountProc(procMounts, control),
     ...setName('hostname', hostname, control),
     ...setName('domainname', domainname, control),

@@ -25,6 +25,7 @@ export interface Tools {
   readonly domainname: string | null;
   readonly busybox: string | null;
   readonly perl: string | null;
+  readonly ip: string | null;
   /** In the order of preference, at least one. */
   readonly shells: readonly Shell[];
   /** Whether this process may write the names below /proc/sys/kernel. */
@@ -114,6 +115,7 @@ export const findTools = (): Result<Tools, string> => {
     domainname: findProgram('domainname') ?? findProgram('nisdomainname'),
     busybox: findProgram('busybox'),
     perl: findProgram('perl'),
+    ip: findProgram('ip'),
     shells,
     utsFilesWritable: isWritable('/proc/sys/kernel/hostname'),
     isRoot: process.geteuid?.() === 0,

@@ -59,6 +59,7 @@ const PRIVILEGED_STEPS: ReadonlySet<FailureStep> = new Set([
   'id-map',
   'unshare',
   'credentials',
+  'network',
   'propagation',
   'mount-proc',
   'hostname',

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { NamespaceType, RunSpec } from '../../lib/index.ts';
-import type { BackendName, Need } from './claim.ts';
+import type { BackendName, LinkKind, Need } from './claim.ts';
 
 const CAP_SYS_ADMIN = 21n;
 
@@ -74,6 +75,34 @@ const whyNoBigArguments = once((): string | null => {
   return stack === 'unlimited' || Number(stack) >= 8 * 1024 * 1024 ? null : `the stack is limited to ${stack} bytes`;
 });
 
+/** A function that only a kernel with that kind of interface has. */
+const LINK_SYMBOLS: Readonly<Record<LinkKind, string>> = {
+  veth: 'veth_newlink',
+  bridge: 'br_dev_newlink',
+  macvlan: 'macvlan_common_newlink',
+  dummy: 'dummy_setup',
+};
+
+const kernelSymbols = once((): ReadonlySet<string> => {
+  try {
+    return new Set(readFileSync('/proc/kallsyms', 'utf8').match(/(?<= )\w+(?=\n|\t)/g));
+  } catch {
+    return new Set();
+  }
+});
+
+/** Modules that are loaded when they are needed. */
+const moduleFiles = once((): string => {
+  try {
+    return readFileSync(`/lib/modules/${release()}/modules.dep`, 'utf8');
+  } catch {
+    return '';
+  }
+});
+
+const hasLinkKind = (kind: LinkKind): boolean =>
+  kernelSymbols().has(LINK_SYMBOLS[kind]) || new RegExp(`/${kind}\\.ko`).test(moduleFiles());
+
 /** Why a need cannot be met here; null when it is met. */
 export const unmet = (need: Need): string | null => {
   if (need === 'root') return PRIVILEGED ? null : 'needs root';
@@ -83,6 +112,8 @@ export const unmet = (need: Need): string | null => {
   if (need === 'id-ranges') return whyNoIdRanges();
   if (need === 'big-arguments') return whyNoBigArguments();
   const [kind, name = ''] = need.split(':');
+  if (kind === 'link')
+    return hasLinkKind(name as LinkKind) ? null : `this kernel has no interfaces of the kind ${name}`;
   if (kind === 'ns') return existsSync(`/proc/self/ns/${name}`) ? null : `this kernel has no ${name} namespaces`;
   return toolPath(name) === null ? `there is no ${name} in PATH` : null;
 };

@@ -11,6 +11,7 @@ import type { NamespaceType } from '../../lib/index.ts';
  * - `id-ranges`: CAP_SETUID over ids up to 200,000
  * - `ns:time`: a kernel with that namespace type
  * - `tool:ipcmk`: a program in PATH
+ * - `link:veth`: a kernel with that kind of network interface
  */
 export type Need =
   | 'root'
@@ -20,7 +21,11 @@ export type Need =
   | 'id-ranges'
   | 'big-arguments'
   | `ns:${NamespaceType}`
-  | `tool:${string}`;
+  | `tool:${string}`
+  | `link:${LinkKind}`;
+
+/** Kinds of network interfaces that a kernel may have or not. */
+export type LinkKind = 'veth' | 'bridge' | 'macvlan' | 'dummy';
 
 /** One thing that the library promises, whichever backend does it. */
 export interface Claim {

@@ -62,6 +62,7 @@ export const TOOLS: Tools = {
   domainname: '/bin/domainname',
   busybox: '/bin/busybox',
   perl: '/usr/bin/perl',
+  ip: '/usr/sbin/ip',
   shells: SHELL_KINDS.map((kind) => ({ kind, path: `/bin/${kind}` })),
   utsFilesWritable: true,
   isRoot: false,

@@ -100,7 +100,7 @@ export const PRCTL = {
 } as const;
 
 /** linux/capability.h */
-export const CAP = { CAP_SETGID: 6, CAP_SETUID: 7, CAP_SYS_CHROOT: 18, CAP_SYS_ADMIN: 21 } as const;
+export const CAP = { CAP_SETGID: 6, CAP_SETUID: 7, CAP_NET_ADMIN: 12, CAP_SYS_CHROOT: 18, CAP_SYS_ADMIN: 21 } as const;
 /** _LINUX_CAPABILITY_VERSION_3 of linux/capability.h */
 export const CAPABILITY_VERSION_3 = 0x20080522;
 

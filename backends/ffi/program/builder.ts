@@ -33,6 +33,8 @@ export interface OpOptions {
   /** The namespace types that it makes. */
   readonly namespaces?: readonly NamespaceType[];
   readonly path?: string;
+  /** What each message of a batch for rtnetlink(7) says, by sequence number. */
+  readonly netlink?: readonly string[];
 }
 
 /** An op of a finished program, as people want to see it. */

@@ -3,7 +3,7 @@ import { type Argument, num, shown, words } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 
 /** What the set-up needs of a new user namespace's capabilities. */
-const NEEDED = [CAP.CAP_SETGID, CAP.CAP_SETUID, CAP.CAP_SYS_CHROOT, CAP.CAP_SYS_ADMIN];
+const NEEDED = [CAP.CAP_SETGID, CAP.CAP_SETUID, CAP.CAP_SYS_CHROOT, CAP.CAP_SYS_ADMIN, CAP.CAP_NET_ADMIN];
 const NEEDED_MASK = NEEDED.reduce((mask, cap) => mask | (1 << cap), 0);
 const NEEDED_NAMES = Object.keys(CAP).join('|');
 

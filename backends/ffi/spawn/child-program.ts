@@ -1,5 +1,6 @@
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import { FCNTL, KERNEL_SIGACTION_SIZE, KERNEL_SIGSET_SIZE, SIG } from '../abi/constants.ts';
+import { addCallerSide, addNetwork, type Refusal } from '../netlink/network-ops.ts';
 import {
   type Argument,
   addressOfOp,
@@ -108,6 +109,18 @@ const addExec = (program: ProgramBuilder, { plan, envp }: ChildContext, status: 
   program.op('write', [status, addressOfOp(first), num(paths.length * OP.size)], options);
 };
 
+/** Tells the parent what the kernel answered, behind the record of the op that it answered to. */
+const refusal =
+  (program: ProgramBuilder, status: Argument): Refusal =>
+  (op, answer, size) => {
+    const kind = program.read32(program.record + RECORD.kind);
+    const record = shown(program.int32s(kind, op, 0, 0, 0, 0), '{refused}');
+    const quiet = { onError: 'next' } as const;
+    program.op('write', [status, record, num(RECORD.size)], quiet);
+    program.op('write', [status, answer, size], quiet);
+    program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
+  };
+
 /**
  * Adds everything that is done in the child from the first instruction of its host on, in the order of the table in
  * ARCHITECTURE.md, up to the execve of the command.
@@ -130,10 +143,12 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
     program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
     program.place(proceed);
   }
+  const caller = addCallerSide(program, plan.network, fail);
   addEnter(program, plan.enter, fail);
   addUnshare(program, placement, fail);
   addNestedClone(program, placement, status, fail);
   addBecome(program, plan, fail);
+  if (plan.network !== null) addNetwork(program, plan.network, caller, refusal(program, status), fail);
   const devNull = addEarlyDevNull(program, plan, fail);
   addPropagation(program, plan, fail);
   const mounting = addOpenRoot(program, plan, mountApi, fail);

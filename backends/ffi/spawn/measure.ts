@@ -7,7 +7,7 @@ import type { Host } from '../host.ts';
 import type { ProgramBuilder } from '../program/builder.ts';
 import { RECORD } from '../program/layout.ts';
 import { readUsage } from '../reaper.ts';
-import { carrierKilled, execError, stepFailed } from './failure.ts';
+import { carrierKilled, childFailed } from './failure.ts';
 import { launchPlan } from './launch.ts';
 import type { Measurement } from './launch-program.ts';
 import { RECORD_KIND, readStatus } from './records.ts';
@@ -31,9 +31,7 @@ export const measure = (host: Host, plan: SpawnPlan): Result<SpawnTiming, Launch
     if (failure !== null) {
       const op = (failure.kind === RECORD_KIND.carrierFailed ? carrier : launch)?.ops[failure.op];
       if (op === undefined) return err(carrierKilled('sent a report that cannot be read'));
-      return err(
-        op.options.step === 'exec' ? execError(plan, candidates, failure.errno) : stepFailed(op, failure.errno),
-      );
+      return err(childFailed(plan, op, failure.errno, candidates));
     }
     if (!ready) return err(carrierKilled(status.type === 'killed' ? `was killed by ${status.signal}` : 'ended'));
     const [before, cloned, reaped] = measurement.clock;

@@ -11,7 +11,7 @@ import type { Host } from '../host.ts';
 import { type Followed, Reaper } from '../reaper.ts';
 import { childEndOffset } from './child-program.ts';
 import type { CompiledSpawn } from './compile.ts';
-import { carrierKilled, execError, stepFailed } from './failure.ts';
+import { carrierKilled, childFailed } from './failure.ts';
 import { helperRunner } from './helper.ts';
 import { writeIdMaps } from './id-map-writer.ts';
 import { closeFds, launchPlan, openPidfd, sendSignal } from './launch.ts';
@@ -73,7 +73,7 @@ const failureOf = (plan: SpawnPlan, compiled: CompiledSpawn, report: StatusRepor
   const program = failure.kind === RECORD_KIND.carrierFailed ? compiled.carrier : compiled.launch;
   const op = program?.ops[failure.op];
   if (op === undefined) return carrierKilled('sent a report that cannot be read');
-  return op.options.step === 'exec' ? execError(plan, candidates, failure.errno) : stepFailed(op, failure.errno);
+  return childFailed(plan, op, failure.errno, candidates);
 };
 
 /** Starts a child and follows it: the verb of this backend. */

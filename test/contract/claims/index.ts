@@ -13,6 +13,7 @@ import { mountKinds } from './mount-kinds.ts';
 import { mountList } from './mount-list.ts';
 import { mounts } from './mounts.ts';
 import { namespaces } from './namespaces.ts';
+import { networks } from './networks.ts';
 import { options } from './options.ts';
 import { roots } from './roots.ts';
 import { signals } from './signals.ts';
@@ -29,6 +30,7 @@ export const CLAIMS = {
   mountKinds,
   roots,
   utsNames,
+  networks,
   stdio,
   environment,
   argumentLists,

@@ -1,0 +1,169 @@
+import { type NetworkPlan, usesCaller } from '../../../lib/network.ts';
+import { AT, OPEN } from '../abi/constants.ts';
+import { IFREQ, IOCTL, NETLINK, SOCKET } from '../abi/netlink.ts';
+import { type Argument, addressOfOp, int32At, num, resultOf, shown, words } from '../program/argument.ts';
+import type { Label, ProgramBuilder } from '../program/builder.ts';
+import { OP } from '../program/layout.ts';
+import { type NetworkStep, networkSteps } from './batches.ts';
+import type { Hole } from './writer.ts';
+
+/** What stands for one network namespace in a program. */
+interface Side {
+  /** A socket of rtnetlink(7) that belongs to it. */
+  readonly socket: Argument;
+  /** The op that opened an fd of it; null where none is needed. */
+  readonly namespace: number | null;
+}
+
+/** Ops that tell somebody what the kernel had against a batch; nothing comes after them. */
+export type Refusal = (batch: number, answer: Argument, size: Argument) => void;
+
+/** An answer is a header, the errno, the message that it is about, and some words. */
+const ANSWER_SIZE = 4_096;
+
+const OPTIONS = { step: 'network' } as const;
+
+const addSide = (program: ProgramBuilder, name: string, namespace: boolean, fail: Label): Side => {
+  const options = { ...OPTIONS, onError: fail };
+  const flags = SOCKET.SOCK_RAW | OPEN.O_CLOEXEC | OPEN.O_NONBLOCK;
+  const type = words(flags, {
+    SOCK_RAW: SOCKET.SOCK_RAW,
+    SOCK_CLOEXEC: OPEN.O_CLOEXEC,
+    SOCK_NONBLOCK: OPEN.O_NONBLOCK,
+  });
+  const family = words(SOCKET.AF_NETLINK, { AF_NETLINK: SOCKET.AF_NETLINK });
+  const protocol = words(NETLINK.NETLINK_ROUTE, { NETLINK_ROUTE: NETLINK.NETLINK_ROUTE });
+  const socket = resultOf(program.op('socket', [family, type, protocol], options), name);
+  // The kernel's own words with an error; since Linux 4.12.
+  const on = shown(program.int32s(1, 0), '[1]');
+  const option = [
+    words(NETLINK.SOL_NETLINK, { SOL_NETLINK: NETLINK.SOL_NETLINK }),
+    words(NETLINK.NETLINK_EXT_ACK, { NETLINK_EXT_ACK: NETLINK.NETLINK_EXT_ACK }),
+  ];
+  program.op('setsockopt', [socket, ...option, on, num(4)], { onError: 'next' });
+  if (!namespace) return { socket, namespace: null };
+  const path = '/proc/self/ns/net';
+  const readOnly = words(OPEN.O_RDONLY | OPEN.O_CLOEXEC, OPEN);
+  const opened = program.op('openat', [words(AT.AT_FDCWD, AT), program.string(path), readOnly], { ...options, path });
+  return { socket, namespace: opened };
+};
+
+/**
+ * Keeps hold of the network namespace that the program is in, for what a plan needs of it; to be added before that
+ * namespace is left.
+ */
+export const addCallerSide = (program: ProgramBuilder, plan: NetworkPlan | null, fail: Label): Side | null =>
+  plan !== null && usesCaller(plan) ? addSide(program, 'caller', true, fail) : null;
+
+/** Fills holes by way of a pipe, which is how a program copies memory. */
+const addHoles = (
+  program: ProgramBuilder,
+  holes: readonly Hole[],
+  batch: number,
+  sides: Readonly<Record<'own' | 'caller', Side | null>>,
+  fail: Label,
+): void => {
+  if (holes.length === 0) return;
+  const options = { ...OPTIONS, onError: fail };
+  const quiet = { onError: 'next' } as const;
+  const pair = program.int32s(-1, -1);
+  program.op('pipe2', [shown(pair, 'copy'), words(OPEN.O_CLOEXEC, OPEN)], options);
+  const [read, write] = [int32At(pair, 'copy.r'), int32At(pair + 4, 'copy.w')];
+  for (const { offset, value } of holes) {
+    const side = sides[value.of];
+    if (side === null) throw new TypeError(`Nothing is known of the ${value.of} side`);
+    const hole = batch + offset;
+    if (value.type === 'netns') {
+      if (side.namespace === null) throw new TypeError(`There is no fd of the ${value.of} side`);
+      program.op('write', [write, addressOfOp(side.namespace), num(OP.result + 4)], options);
+      program.op('read', [read, shown(program.room(OP.result), 'skipped'), num(OP.result)], options);
+      program.op('read', [read, shown(hole, `${value.of} netns`), num(4)], options);
+      continue;
+    }
+    const request = Buffer.alloc(IFREQ.size);
+    request.write(value.name);
+    const address = program.data(request);
+    const name = JSON.stringify(value.name);
+    const call = words(IOCTL.SIOCGIFINDEX, IOCTL);
+    program.op('ioctl', [side.socket, call, shown(address, `{ifr_name=${name}}`)], options);
+    program.op('write', [write, shown(address + IFREQ.index, `index of ${name}`), num(4)], options);
+    program.op('read', [read, shown(hole, `index of ${name}`), num(4)], options);
+  }
+  program.op('close', [read], quiet);
+  program.op('close', [write], quiet);
+};
+
+/** Sends messages; no answer means that the kernel has done all that they say. */
+const addStep = (
+  program: ProgramBuilder,
+  { batch }: NetworkStep,
+  address: number,
+  socket: Argument,
+  refuse: Refusal,
+  fail: Label,
+): void => {
+  const said = shown(address, `[${batch.texts.join('; ')}]`);
+  const sent = program.op('write', [socket, said, num(batch.bytes.length)], {
+    ...OPTIONS,
+    onError: fail,
+    netlink: batch.texts,
+  });
+  const answer = shown(program.room(ANSWER_SIZE), 'answer');
+  const done = program.label();
+  // Who has more to say than the socket can hold gets ENOBUFS first, and the first answer then.
+  const again = program.label();
+  for (const next of [again, done]) {
+    const read = program.op('read', [socket, answer, num(ANSWER_SIZE)], { onError: next, expected: true });
+    refuse(sent, answer, resultOf(read, 'size'));
+    program.place(next);
+  }
+};
+
+const addSysctls = (program: ProgramBuilder, { sysctls }: NetworkPlan, fail: Label): void => {
+  const flags = words(OPEN.O_WRONLY | OPEN.O_CLOEXEC, OPEN);
+  for (const { path, value } of sysctls) {
+    const options = { ...OPTIONS, onError: fail, path };
+    const file = resultOf(
+      program.op('openat', [words(AT.AT_FDCWD, AT), program.string(path), flags], options),
+      'sysctl',
+    );
+    program.op('write', [file, program.string(value), num(Buffer.byteLength(value))], options);
+    program.op('close', [file], { onError: 'next' });
+  }
+};
+
+/**
+ * Sets up the network namespace that the program is in.
+ *
+ * @param caller - what {@link addCallerSide} returned
+ * @param refuse - adds the ops that tell of an answer of the kernel, and that nothing comes after
+ */
+export const addNetwork = (
+  program: ProgramBuilder,
+  plan: NetworkPlan,
+  caller: Side | null,
+  refuse: Refusal,
+  fail: Label,
+): void => {
+  const { create, configure } = networkSteps(plan);
+  const isMovedInto = plan.interfaces.some(({ link }) => link.type === 'move');
+  const own = addSide(program, 'rtnetlink', isMovedInto, fail);
+  const sides = { own, caller };
+  const addSteps = (steps: readonly NetworkStep[]): void => {
+    for (const step of steps) {
+      const side = sides[step.through];
+      if (side === null) throw new TypeError('A network of the caller is not known');
+      const address = program.data(step.batch.bytes);
+      addHoles(program, step.batch.holes, address, sides, fail);
+      addStep(program, step, address, side.socket, refuse, fail);
+    }
+  };
+  addSteps(create);
+  addSysctls(program, plan, fail);
+  addSteps(configure);
+  for (const side of [own, caller]) {
+    if (side === null) continue;
+    program.op('close', [side.socket], { onError: 'next' });
+    if (side.namespace !== null) program.op('close', [resultOf(side.namespace, 'netns')], { onError: 'next' });
+  }
+};
