@@ -22,6 +22,25 @@ const refuseMix = ({ namespaces }: SpawnPlan, { plan: { joins } }: Entry, backen
     : null;
 };
 
+/** The ids that are taken on inside are one thing with the other credentials, where there are any. */
+const planEntry = (plan: SpawnPlan, { plan: enter }: Entry, { groups }: EnterSpec): SpawnPlan => {
+  const { credentials } = plan;
+  if (credentials === null) return { ...plan, enter };
+  const { uid, gid, dropGroups } = enter;
+  const entersUser = enter.userParentOf !== null || enter.joins.some(({ type }) => type === 'user');
+  return {
+    ...plan,
+    enter: { ...enter, uid: null, gid: null, dropGroups: false },
+    credentials: {
+      ...credentials,
+      uid,
+      gid,
+      groups: groups === undefined && dropGroups ? [] : credentials.groups,
+      ...(entersUser ? { permitted: null, inherited: [] } : {}),
+    },
+  };
+};
+
 const prepareEnter = (
   target: EnterTarget | readonly EnterTarget[],
   command: string,
@@ -29,16 +48,17 @@ const prepareEnter = (
   spec: EnterSpec,
 ): Result<PreparedEntry, EnterError> => {
   if (typeof spec !== 'object' || spec === null) return err(invalidOption('spec', spec, 'an object'));
+  const { uid: _uid, gid: _gid, ...rest } = spec;
   // What can be found wrong without the target is found first.
-  return prepareSpawn(command, args, spec).andThen(({ backend }) =>
+  return prepareSpawn(command, args, rest).andThen(({ backend }) =>
     openEntry(target, spec, backend.name).andThen((entry) => {
-      const prepared = prepareSpawn(command, args, entry.env === null ? spec : { ...spec, env: entry.env });
+      const prepared = prepareSpawn(command, args, entry.env === null ? rest : { ...rest, env: entry.env });
       const refusal = prepared.isErr() ? prepared.error : refuseMix(prepared.value.plan, entry, backend.name);
       if (prepared.isErr() || refusal !== null) {
         entry.close();
         return err(refusal as EnterError);
       }
-      return ok({ entry, prepared: { backend, plan: { ...prepared.value.plan, enter: entry.plan } } });
+      return ok({ entry, prepared: { backend, plan: planEntry(prepared.value.plan, entry, spec) } });
     }),
   );
 };

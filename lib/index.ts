@@ -1,4 +1,5 @@
 export type { Backend, Launched, SpawnTiming } from './backend.ts';
+export { CAPABILITY_NAMES, type CapabilityName, SECUREBITS, type SecurebitName } from './capability.ts';
 export { type CheckError, type CheckSpec, check, readSnapshot, takeSnapshot } from './check.ts';
 export type { Who } from './check-names.ts';
 export { CHECKS, type CheckName, type Feature } from './check-names.ts';
@@ -80,19 +81,24 @@ export type {
 } from './network.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
 export type {
+  ClockOffset,
+  CredentialsPlan,
   EnterPlan,
   JoinPlan,
   MountAttributes,
   MountPlan,
   MountPropagation,
+  ProcessPlan,
   Propagation,
   RootPlan,
   SpawnPlan,
   StdioPlan,
+  TimeOffsetsPlan,
 } from './plan.ts';
 export type { EnterSpec, EnterTarget } from './plan-enter.ts';
 export { openProcess, ProcessHandle, type ProcessTarget } from './process-handle.ts';
+export { RLIMITS, type Rlimit, type RlimitName, type RlimitPlan, type RlimitValue } from './rlimit.ts';
 export { type RunResult, run } from './run.ts';
 export type { SignalName } from './signal.ts';
 export { spawn } from './spawn.ts';
-export type { BackendChoice, RunSpec, SpawnSpec, Stdio } from './spec.ts';
+export type { BackendChoice, CapabilitySet, RunSpec, SpawnSpec, Stdio, TimeOffset } from './spec.ts';

@@ -3,10 +3,13 @@ import { all, type Checked, flag, kernelString, needs, optional, pathString } fr
 import { invalidOption } from './errors.ts';
 import { isNamespaceType, NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
 import type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
+import { planCredentials } from './plan-credentials.ts';
 import { planMaps } from './plan-maps.ts';
 import { planMounts } from './plan-mounts.ts';
 import { planNetwork } from './plan-network.ts';
+import { planProcess } from './plan-process.ts';
 import { planRoot } from './plan-root.ts';
+import { planTimeOffsets } from './plan-time.ts';
 import { signalNumber } from './signal.ts';
 import type { SpawnSpec, Stdio } from './spec.ts';
 
@@ -139,6 +142,13 @@ const planSignal = (option: string, value: string | undefined): Checked<number |
     return number === undefined ? err(invalidOption(option, name, 'the name of a signal')) : ok(number);
   });
 
+const planParentDeath = ({ dieWithParent, parentDeathSignal }: SpawnSpec): Checked<number | null> =>
+  flag('dieWithParent', dieWithParent).andThen((dies) =>
+    dies && parentDeathSignal !== undefined
+      ? err(invalidOption('parentDeathSignal', parentDeathSignal, 'no signal beside "dieWithParent", which is SIGKILL'))
+      : planSignal('parentDeathSignal', dies ? 'SIGKILL' : parentDeathSignal),
+  );
+
 /**
  * Checks a command and its spec, and fills in every default.
  *
@@ -149,8 +159,9 @@ const planSignal = (option: string, value: string | undefined): Checked<number |
  */
 export const planSpawn = (command: string, args: readonly string[], spec: SpawnSpec): Checked<SpawnPlan> => {
   if (typeof spec !== 'object' || spec === null) return err(invalidOption('spec', spec, 'an object'));
-  return planNamespaces(spec.namespaces).andThen((types) =>
-    all<SpawnPlan>({
+  return planNamespaces(spec.namespaces).andThen((types) => {
+    const idMap = planMaps(spec, types);
+    return all<SpawnPlan>({
       command: pathString('command', command),
       argv: planArgv(command, args, spec.argv0),
       env: planEnv(spec.env),
@@ -163,12 +174,15 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       mounts: planMounts(spec, types),
       root: planRoot(spec, types),
       mountProc: planMountProc(spec, types),
-      idMap: planMaps(spec, types),
+      idMap,
+      timeOffsets: planTimeOffsets(spec, types),
+      credentials: idMap.andThen((maps) => planCredentials(spec, types, maps)),
+      process: planProcess(spec),
       cwd: optional(spec.cwd, (cwd) => pathString('cwd', cwd)),
       stdio: planStdio(spec.stdio),
       detached: flag('detached', spec.detached),
-      parentDeathSignal: planSignal('parentDeathSignal', spec.parentDeathSignal),
+      parentDeathSignal: planParentDeath(spec),
       enter: ok(null),
-    }),
-  );
+    });
+  });
 };

@@ -2,6 +2,7 @@ import type { IdMapPlan } from './id-map.ts';
 import type { MountPlan, Propagation, RootPlan } from './mounts.ts';
 import type { NamespaceType } from './namespace.ts';
 import type { NetworkPlan } from './network.ts';
+import type { RlimitPlan } from './rlimit.ts';
 
 export type { MountAttributes, MountPlan, MountPropagation, Propagation, RootPlan } from './mounts.ts';
 
@@ -39,6 +40,49 @@ export interface EnterPlan {
   readonly dropGroups: boolean;
 }
 
+/** Who the command is to be, and what it may do. Capabilities are lists of numbers, in their order. */
+export interface CredentialsPlan {
+  readonly uid: number | null;
+  readonly gid: number | null;
+  /** Supplementary groups; null: left as they are. */
+  readonly groups: readonly number[] | null;
+  /** What is left of the bounding set; null: all of it. */
+  readonly bounding: readonly number[] | null;
+  readonly inheritable: readonly number[] | null;
+  readonly ambient: readonly number[] | null;
+  /** All that are permitted become inheritable and ambient. */
+  readonly keepCaps: boolean;
+  readonly noNewPrivs: boolean;
+  /** SECBIT_* bits. */
+  readonly securebits: number | null;
+  /** What is permitted before; null: everything. */
+  readonly permitted: readonly number[] | null;
+  /** What is inheritable before. */
+  readonly inherited: readonly number[];
+}
+
+/** What the command's process is to be like. */
+export interface ProcessPlan {
+  readonly rlimits: readonly RlimitPlan[];
+  readonly umask: number | null;
+  readonly nice: number | null;
+  readonly oomScoreAdj: number | null;
+  /** The instructions of a BPF program, in base64. */
+  readonly seccomp: string | null;
+}
+
+/** What is added to a clock inside; the nanoseconds are from 0 to 999,999,999. */
+export interface ClockOffset {
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+/** Offsets of the clocks of a new time namespace; null: that clock runs as outside. */
+export interface TimeOffsetsPlan {
+  readonly monotonic: ClockOffset | null;
+  readonly boottime: ClockOffset | null;
+}
+
 /** A spec that has been checked, with every default filled in: what backends get. */
 export interface SpawnPlan {
   readonly command: string;
@@ -64,6 +108,9 @@ export interface SpawnPlan {
   readonly mountProc: string | null;
   /** null without maps. */
   readonly idMap: IdMapPlan | null;
+  readonly timeOffsets: TimeOffsetsPlan | null;
+  readonly credentials: CredentialsPlan | null;
+  readonly process: ProcessPlan | null;
   readonly cwd: string | null;
   readonly stdio: readonly StdioPlan[];
   readonly detached: boolean;

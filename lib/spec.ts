@@ -1,8 +1,10 @@
 import type { Backend } from './backend.ts';
+import type { CapabilityName, SecurebitName } from './capability.ts';
 import type { IdMapWord, IdRange } from './id-map.ts';
 import type { MountSpec, Propagation, RootSpec } from './mounts.ts';
 import type { NamespaceType } from './namespace.ts';
 import type { NetworkSpec } from './network.ts';
+import type { Rlimit, RlimitName } from './rlimit.ts';
 import type { SignalName } from './signal.ts';
 
 /** One standard stream, or a further fd, of a child. */
@@ -10,6 +12,12 @@ export type Stdio = 'inherit' | 'ignore' | 'pipe' | number | { readonly fd: numb
 
 /** Which backend is to do the work. */
 export type BackendChoice = 'auto' | 'ffi' | 'shell' | Backend;
+
+/** A set of capabilities, by name, or all that this kernel knows. */
+export type CapabilitySet = 'all' | readonly CapabilityName[];
+
+/** What is added to a clock: whole seconds, or seconds and nanoseconds from 0 to 999,999,999. */
+export type TimeOffset = number | { readonly seconds: number; readonly nanoseconds?: number };
 
 /** What a child is to be given. Everything is optional; an empty spec is a plain child process. */
 export interface SpawnSpec {
@@ -42,6 +50,50 @@ export interface SpawnSpec {
   readonly gidMap?: IdMapWord | IdRange | readonly (IdRange | IdMapWord)[];
   /** Whether setgroups(2) may be called inside; `deny` when the child writes its own gid_map. Since Linux 3.19. */
   readonly setgroups?: 'allow' | 'deny';
+  /** What CLOCK_MONOTONIC is ahead inside; wants `time`. Since Linux 5.6. See time_namespaces(7). */
+  readonly monotonic?: TimeOffset;
+  /** What CLOCK_BOOTTIME is ahead inside; wants `time`. Since Linux 5.6. See time_namespaces(7). */
+  readonly boottime?: TimeOffset;
+  /**
+   * The user id that the command gets, as seen inside; taken on last, when everything else is set up. Privilege: CAP_SETUID
+   * inside. Supplementary groups go with it, see `groups`. See setresuid(2).
+   */
+  readonly uid?: number;
+  /** The group id that the command gets, as seen inside. Privilege: CAP_SETGID inside. See setresgid(2). */
+  readonly gid?: number;
+  /**
+   * The supplementary groups, as seen inside; none when left out and `uid` or `gid` is given. `keep` leaves the caller's,
+   * which has to be said by name: where setgroups(2) is denied nothing else is possible. See setgroups(2).
+   */
+  readonly groups?: 'keep' | readonly number[];
+  /**
+   * Sets of capabilities: what is left of the bounding set, what is inheritable, what is ambient (and inheritable with it).
+   * Those left out stay as they are. A command that is not uid 0 inside has the ambient ones alone. See capabilities(7).
+   */
+  readonly capabilities?: {
+    readonly bounding?: CapabilitySet;
+    readonly inheritable?: CapabilitySet;
+    readonly ambient?: CapabilitySet;
+  };
+  /** Keeps all capabilities of a new user namespace, whatever the command's uid is; wants `user`. Since Linux 4.3. */
+  readonly keepCaps?: boolean;
+  /** Denies the command every gain of privilege by execve(2), for good; on with `seccomp`. See PR_SET_NO_NEW_PRIVS in prctl(2). */
+  readonly noNewPrivs?: boolean;
+  /** Securebits that are set, all others are cleared. Privilege: CAP_SETPCAP inside. See capabilities(7). */
+  readonly securebits?: readonly SecurebitName[];
+  /** Resource limits; to raise a hard one takes CAP_SYS_RESOURCE outside of any user namespace. See setrlimit(2). */
+  readonly rlimits?: Readonly<Partial<Record<RlimitName, Rlimit>>>;
+  /** The file mode creation mask, 0 to 0o777. See umask(2). */
+  readonly umask?: number;
+  /** The nice value, -20 to 19, not what is added to the caller's. Privilege to lower it: CAP_SYS_NICE. See setpriority(2). */
+  readonly nice?: number;
+  /** How willingly the kernel kills the command when memory is short, -1000 to 1000; to lower it takes CAP_SYS_RESOURCE. */
+  readonly oomScoreAdj?: number;
+  /**
+   * A seccomp filter: BPF instructions as the kernel takes them, 8 bytes each. Installed last of all, so that it has to
+   * let pass execve(2) alone. See seccomp(2).
+   */
+  readonly seccomp?: Uint8Array;
   /** The working directory, as seen inside. */
   readonly cwd?: string;
   /** The whole environment; the caller's when left out. PATH in it is what the command is searched in. */
@@ -63,6 +115,11 @@ export interface SpawnSpec {
   readonly killSignal?: SignalName;
   /** Starts the child in a session of its own; see setsid(2). */
   readonly detached?: boolean;
+  /**
+   * Kills the command (SIGKILL) when the thread that spawned it ends, or has ended meanwhile: spawn from the main thread,
+   * whose end is the process's. An execve of a set-user-ID program ends it. See PR_SET_PDEATHSIG in prctl(2).
+   */
+  readonly dieWithParent?: boolean;
   /** The signal that the child gets when the thread that spawned it ends; see PR_SET_PDEATHSIG in prctl(2). */
   readonly parentDeathSignal?: SignalName;
   /** `auto` when left out: ffi, else shell; or what the environment variable NS_BACKEND says. */

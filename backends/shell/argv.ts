@@ -3,12 +3,14 @@ import { type Unsupported, unsupported } from '../../lib/errors.ts';
 import type { SpawnPlan, StdioPlan } from '../../lib/plan.ts';
 import { signalName } from '../../lib/signal.ts';
 import type { CommandLine } from './command-line.ts';
+import { credentialWords } from './credential-words.ts';
 import { type Passage, passage, RESERVED_NAMES } from './environment.ts';
 import { refuseMounts } from './mounts.ts';
 import { isAtLeast, need } from './needs.ts';
 import { networkCalls } from './network.ts';
 import { enterStages, JOIN_CGROUP_SCRIPT, nsenterForks } from './nsenter-options.ts';
 import { procMounter } from './proc-mount.ts';
+import { limitStage, priorityStage, refuseProcess } from './process-stages.ts';
 import { commandScript, END_OF_ENVIRONMENT, setUpScript } from './script.ts';
 import { beyondShell, type Shell, shellWords } from './shells.ts';
 import type { Tools } from './tools.ts';
@@ -32,8 +34,12 @@ const becomesSomebody = ({ idMap }: SpawnPlan): boolean =>
 const keepsCapabilities = (plan: SpawnPlan): boolean => {
   const rootByMap = plan.idMap?.writer === 'self' && plan.idMap.uid[0]?.inside === 0;
   const privileged =
-    plan.network !== null || plan.hostname !== null || plan.domainname !== null || becomesSomebody(plan);
-  return isNewUser(plan) && privileged && !rootByMap;
+    plan.network !== null ||
+    plan.hostname !== null ||
+    plan.domainname !== null ||
+    plan.credentials !== null ||
+    becomesSomebody(plan);
+  return isNewUser(plan) && ((privileged && !rootByMap) || plan.credentials?.keepCaps === true);
 };
 
 /** Ends unshare(1) with the process that spawned it, whatever signal the command itself is to get. */
@@ -100,15 +106,21 @@ const becomeWords = ({ idMap }: SpawnPlan): readonly string[] => {
   ];
 };
 
-const privilegeStage = (plan: SpawnPlan, tools: Tools): Stages => {
-  const drops = keepsCapabilities(plan) ? ['--ambient-caps=-all', '--inh-caps=-all'] : [];
-  const dies = plan.parentDeathSignal === null ? [] : [`--pdeathsig=${signalName(plan.parentDeathSignal)}`];
-  const words = [...becomeWords(plan), ...drops, ...dies];
+const setpriv = (words: readonly string[], tools: Tools): Stages => {
   if (words.length === 0) return ok([]);
   const options = words.map((word) => word.split('=', 1)[0] ?? word);
-  return Result.combine(options.map((option) => need(tools, 'setpriv', option))).map(([setpriv = 'setpriv']) => [
-    [setpriv, ...words, '--'],
+  return Result.combine(options.map((option) => need(tools, 'setpriv', option))).map(([path = 'setpriv']) => [
+    [path, ...words, '--'],
   ]);
+};
+
+const privilegeStages = (plan: SpawnPlan, tools: Tools): Stages => {
+  const dies = plan.parentDeathSignal === null ? [] : [`--pdeathsig=${signalName(plan.parentDeathSignal)}`];
+  const last = [...credentialWords(plan, keepsCapabilities(plan)), ...dies];
+  const become = becomeWords(plan);
+  // Whoever becomes two users in turn does so in two stages.
+  const stages = plan.credentials === null ? [[...become, ...last]] : [become, last];
+  return Result.combine(stages.map((words) => setpriv(words, tools))).map((parts) => parts.flat());
 };
 
 /** A directory as cd(1) is to read it: `-` would be the one before. */
@@ -130,6 +142,7 @@ const commandStage = (
     ...fds,
     kind: shell.kind,
     od: tools.od,
+    umask: plan.process?.umask ?? null,
     changesDirectory: plan.cwd !== null,
     path: isSearched && !all.has('PATH') ? plan.searchPath.join(':') : null,
     argv0,
@@ -200,16 +213,20 @@ export const compile = (
   const control = stderr + 1;
   const closes = inherited.filter((fd) => fd > control);
   const variables = passage(plan.env);
-  const picked = refuseMounts(plan).andThen(() => pickShell(plan, tools, variables, control > 9 || closes.length > 0));
+  const picked = refuseMounts(plan)
+    .andThen(() => refuseProcess(plan))
+    .andThen(() => pickShell(plan, tools, variables, control > 9 || closes.length > 0));
   return picked.andThen((shell) => {
     const before: readonly Stages[] = [
+      priorityStage(plan, tools, shell, control),
       guardStage(plan, tools),
       enterStages(plan, tools, shellWords(shell, JOIN_CGROUP_SCRIPT)),
       unshareStage(plan, tools),
       signalStage(plan, tools),
       setUpStage(plan, tools, shell, control),
       sessionStage(plan, tools),
-      privilegeStage(plan, tools),
+      limitStage(plan, tools),
+      privilegeStages(plan, tools),
     ];
     return Result.combine(before).map(
       (stages): CommandLine => ({

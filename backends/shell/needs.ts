@@ -7,6 +7,7 @@ type ToolName = 'unshare' | 'nsenter' | 'setpriv';
 /** The first release of util-linux in which an option is; for messages only, `--help` decides. */
 const SINCE: Readonly<Record<ToolName, Readonly<Record<string, string>>>> = {
   unshare: {
+    '--boottime': '2.36',
     '--cgroup': '2.28',
     '--fork': '2.24',
     '--ipc': '2.17',
@@ -15,6 +16,7 @@ const SINCE: Readonly<Record<ToolName, Readonly<Record<string, string>>>> = {
     '--map-group': '2.36',
     '--map-root-user': '2.25',
     '--map-user': '2.36',
+    '--monotonic': '2.36',
     '--mount': '2.17',
     '--mount-proc': '2.24',
     '--net': '2.17',
@@ -43,12 +45,16 @@ const SINCE: Readonly<Record<ToolName, Readonly<Record<string, string>>>> = {
   },
   setpriv: {
     '--ambient-caps': '2.31',
+    '--bounding-set': '2.24',
     '--clear-groups': '2.24',
+    '--groups': '2.24',
     '--inh-caps': '2.24',
     '--keep-groups': '2.24',
+    '--no-new-privs': '2.24',
     '--pdeathsig': '2.33',
     '--regid': '2.24',
     '--reuid': '2.24',
+    '--securebits': '2.24',
   },
 };
 

@@ -29,6 +29,8 @@ export interface CommandScript {
   /** The fd where the command's stderr waits; 2 is for what the tools say until then. */
   readonly stderr: number;
   readonly od: string;
+  /** The file mode creation mask; null: as it is. */
+  readonly umask: number | null;
   readonly changesDirectory: boolean;
   /** PATH when the environment has none and the command is searched all the same. */
   readonly path: string | null;
@@ -168,6 +170,7 @@ const becomeCommand = ({ kind, argv0, level, last, control, stderr, closes }: Co
 export const commandScript = (script: CommandScript): string => {
   const od = quote(script.od);
   return [
+    ...(script.umask === null ? [] : [`umask 0${script.umask.toString(8)}`]),
     ...(script.changesDirectory ? changeDirectory(od, script.control) : []),
     ...answerQuestions(od, script.control),
     ...restoreEnvironment(script),

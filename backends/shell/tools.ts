@@ -26,6 +26,8 @@ export interface Tools {
   readonly busybox: string | null;
   readonly perl: string | null;
   readonly ip: string | null;
+  readonly prlimit: string | null;
+  readonly renice: string | null;
   /** In the order of preference, at least one. */
   readonly shells: readonly Shell[];
   /** Whether this process may write the names below /proc/sys/kernel. */
@@ -116,6 +118,8 @@ export const findTools = (): Result<Tools, string> => {
     busybox: findProgram('busybox'),
     perl: findProgram('perl'),
     ip: findProgram('ip'),
+    prlimit: findProgram('prlimit'),
+    renice: findProgram('renice'),
     shells,
     utsFilesWritable: isWritable('/proc/sys/kernel/hostname'),
     isRoot: process.geteuid?.() === 0,

@@ -29,6 +29,12 @@ const mapWords = ({ uid, gid, setgroups, writer }: IdMapPlan, tools: Tools): rea
   ];
 };
 
+const clockWords = ({ timeOffsets }: SpawnPlan): readonly string[] =>
+  (['monotonic', 'boottime'] as const).flatMap((clock) => {
+    const offset = timeOffsets?.[clock] ?? null;
+    return offset === null ? [] : [`--${clock}=${offset.seconds}`];
+  });
+
 const mountWords = ({ propagation, mountProc }: SpawnPlan, mounter: ProcMounter | null): readonly string[] => [
   // Said even where it is the default: an older unshare had another one.
   ...(propagation === null ? [] : [`--propagation=${propagation}`]),
@@ -49,6 +55,7 @@ export const unshareOptions = (plan: SpawnPlan, tools: Tools, ways: Ways): Resul
     // Who ends unshare from outside must not leave the command behind.
     ...(ways.forks && tools.unshare.options.has('--kill-child') ? ['--kill-child'] : []),
     ...(plan.idMap === null ? [] : mapWords(plan.idMap, tools)),
+    ...clockWords(plan),
     ...mountWords(plan, mounter.value),
     ...(ways.keepsCapabilities ? ['--keep-caps'] : []),
   ];

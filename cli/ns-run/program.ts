@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { type PrivilegeOptions, privilegeOptions, processOptions } from './privileges.ts';
 import { refusedOptions } from './refused.ts';
 
 /** Options that mean one of the eight types; the type is named as its file in /proc/PID/ns. */
@@ -14,7 +15,7 @@ export const TYPE_OPTIONS = {
 } as const;
 
 /** What commander hands over: every value as it was written, nothing checked but its presence. */
-export interface RawOptions {
+export interface RawOptions extends PrivilegeOptions {
   readonly mount?: string;
   readonly uts?: string;
   readonly ipc?: string;
@@ -28,6 +29,8 @@ export interface RawOptions {
   readonly mountProc?: string;
   readonly propagation?: string;
   readonly wd?: string;
+  readonly monotonic?: string;
+  readonly boottime?: string;
   readonly hostname?: string;
   readonly domainname?: string;
   readonly mapUsers?: readonly string[];
@@ -109,6 +112,8 @@ const GROUPS: readonly (readonly [string, readonly Option[]])[] = [
       new Option('--setgroups <allow|deny>', 'whether setgroups(2) may be called inside; wants --user'),
     ],
   ],
+  ['Privileges:', privilegeOptions()],
+  ['Its process:', processOptions()],
   [
     'What the command finds:',
     [
@@ -116,6 +121,8 @@ const GROUPS: readonly (readonly [string, readonly Option[]])[] = [
       new Option('--propagation <mode>', 'private (the default), slave, shared or unchanged; wants --mount'),
       new Option('--hostname <name>', 'the host name; implies --uts'),
       new Option('--domainname <name>', 'the NIS domain name; implies --uts'),
+      new Option('--monotonic <offset>', 'seconds that the monotonic clock is ahead; wants --time'),
+      new Option('--boottime <offset>', 'seconds that the boot-time clock is ahead; wants --time'),
       new Option('-w, --wd <dir>', 'the working directory'),
       new Option('--clear-env', 'an empty environment'),
       repeatable('--whitelist-env <names>', 'an environment of these variables only; separated by commas'),

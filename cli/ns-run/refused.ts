@@ -3,12 +3,7 @@ import { Option } from 'commander';
 /** Options of unshare(1) for which the library has nothing yet, and what they would do. */
 const REFUSED = [
   { flags: '--owner <uid:gid>', does: 'make a user namespace that belongs to somebody else' },
-  { flags: '--keep-caps', does: 'keep capabilities across the start of a command that is not root inside' },
   { flags: '-R, --root <dir>', does: 'change the root directory' },
-  { flags: '-S, --setuid <uid>', does: 'change the user id inside' },
-  { flags: '-G, --setgid <gid>', does: 'change the group id inside' },
-  { flags: '--monotonic <offset>', does: 'shift the monotonic clock' },
-  { flags: '--boottime <offset>', does: 'shift the boot-time clock' },
   { flags: '--mount-binfmt [dir]', does: 'mount binfmt_misc' },
   { flags: '-l, --load-interp <definition>', does: 'register a binary format' },
 ] as const;

@@ -5,10 +5,11 @@ import { readEnv, shell } from './environment.ts';
 import { splitLine } from './getopt.ts';
 import type { Host } from './host.ts';
 import { innerId, readMap } from './identity.ts';
+import { readPrivileges } from './privileges.ts';
 import { createProgram, type Inner, type RawOptions, TYPE_OPTIONS } from './program.ts';
 import { REFUSED_DEEDS, refusal } from './refused.ts';
 import { type UsageError, usageError } from './usage-error.ts';
-import { parseDuration, parseSignal } from './words.ts';
+import { parseDuration, parseOffset, parseSignal } from './words.ts';
 
 /** A command to run, or to explain. */
 export interface RunRequest {
@@ -97,10 +98,14 @@ export const readRequest = (argv: readonly string[], host: Host): Read<Request> 
           readEnv(raw, host.env),
           optional(raw.killChild, (text) => parseSignal('--kill-child', text)),
           optional(raw.timeout, (text) => parseDuration('--timeout', text)),
+          readPrivileges(raw, host),
+          optional(raw.monotonic, (text) => parseOffset('--monotonic', text)),
+          optional(raw.boottime, (text) => parseOffset('--boottime', text)),
         ]),
       )
-      .map(([uidMap, gidMap, env, parentDeathSignal, timeoutMs]): Request => {
+      .map(([uidMap, gidMap, env, parentDeathSignal, timeoutMs, privileges, monotonic, boottime]): Request => {
         const [command, ...args] = line;
+        const namespaces = planTypes(raw, uidMap !== undefined || gidMap !== undefined);
         const login = command === undefined ? shell(env ?? host.env) : undefined;
         return {
           type: raw.explain === true ? 'explain' : 'run',
@@ -108,7 +113,10 @@ export const readRequest = (argv: readonly string[], host: Host): Read<Request> 
           args,
           forwardSignals: raw.forwardSignals === true,
           spec: present<SpawnSpec>({
-            namespaces: planTypes(raw, uidMap !== undefined || gidMap !== undefined),
+            ...privileges,
+            namespaces,
+            monotonic,
+            boottime,
             hostname: raw.hostname,
             domainname: raw.domainname,
             propagation: raw.propagation as Propagation | undefined,
@@ -122,6 +130,8 @@ export const readRequest = (argv: readonly string[], host: Host): Read<Request> 
             stdio: 'inherit',
             timeoutMs,
             parentDeathSignal,
+            // As with unshare, it says nothing without a user namespace.
+            keepCaps: namespaces.includes('user') ? raw.keepCaps : undefined,
             backend: raw.backend as BackendChoice | undefined,
           }),
         };

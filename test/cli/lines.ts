@@ -26,6 +26,7 @@ const PROPAGATION = sh(
 const NEW_IPC = sh('tail -n +2 /proc/sysvipc/msg | wc -l');
 const LINKS = sh("cut -d: -f1 /proc/net/dev | tail -n +3 | tr -d ' '");
 const TMPFS = sh('mount -t tmpfs none /tmp && ls -A /tmp | wc -l');
+const CAPS = sh("grep -E '^(Cap|Uid|Gid|Groups)' /proc/self/status");
 const CLOCK = ['cat', '/proc/self/timens_offsets'];
 
 /** Lines about users and groups. */
@@ -82,6 +83,37 @@ const namespaces: readonly Line[] = [
   root(['-muinpCTf', '--mount-proc', ...sh('echo $$; readlink /proc/self >/dev/null && ls /proc/1/ns | head -n 1')]),
 ];
 
+/** Lines about capabilities, ids at the end, and clocks. */
+const privileges: readonly Line[] = [
+  user(['-r', ...CAPS]),
+  user(['-c', ...CAPS]),
+  user(['-U', ...CAPS]),
+  user(['-r', '--keep-caps', ...CAPS]),
+  user(['-c', '--keep-caps', ...CAPS]),
+  user(['-U', '--keep-caps', ...CAPS]),
+  user(['--map-user=5', '--keep-caps', ...CAPS]),
+  user(['-cm', '--keep-caps', ...TMPFS]),
+  user(['--keep-caps', ...CAPS]),
+  user(['-r', '-S', '0', ...IDS]),
+  user(['-r', '--setuid=0', ...CAPS]),
+  root(['-S', '5', ...CAPS]),
+  root(['--setuid', '65534', 'id', '-u']),
+  root(['-G', '5', ...CAPS]),
+  root(['-G5', '-S', '6', ...CAPS]),
+  root(['--setgid=5', 'id', '-G']),
+  root(['-m', '-S', '7', ...sh('id -u; cat /proc/self/loginuid >/dev/null 2>&1; echo $$ >/dev/null')]),
+  user(['-rT', '-f', '--monotonic', '100', ...CLOCK]),
+  user(['-rT', '-f', '--boottime', '100', ...CLOCK]),
+  user(['-rT', '-f', '--monotonic=-1', '--boottime=7', ...CLOCK]),
+  root(['-T', '-f', '--monotonic', '1000000', ...CLOCK]),
+  root([
+    '-T',
+    '-f',
+    '--boottime=86400',
+    ...sh('cut -d. -f1 /proc/uptime >/dev/null; sed -n 2p /proc/self/timens_offsets'),
+  ]),
+];
+
 /** Lines about the command itself. */
 const commands: readonly Line[] = [
   user(sh('echo plain; exit 3')),
@@ -115,4 +147,4 @@ const commands: readonly Line[] = [
   user(['--forward-signals', 'echo', 'ok'], { since: '--forward-signals' }),
 ];
 
-export const LINES: readonly Line[] = [...identities, ...namespaces, ...commands];
+export const LINES: readonly Line[] = [...identities, ...namespaces, ...privileges, ...commands];

@@ -3,7 +3,13 @@ import t from 'tap';
 import type { Host } from '../../cli/ns-run/host.ts';
 import { parseRange, withSingle } from '../../cli/ns-run/id-ranges.ts';
 import { type Request, type RunRequest, readRequest } from '../../cli/ns-run/request.ts';
-import { type FullIdRange, NAMESPACE_TYPES, NAMESPACES, type NamespaceType } from '../../lib/index.ts';
+import {
+  CAPABILITY_NAMES,
+  type FullIdRange,
+  NAMESPACE_TYPES,
+  NAMESPACES,
+  type NamespaceType,
+} from '../../lib/index.ts';
 
 const HOST: Host = {
   env: { SHELL: '/bin/zsh', HOME: '/root', LANG: 'C' },
@@ -226,17 +232,56 @@ t.test('readRequest() reads durations', async (t) => {
   }
 });
 
+t.test('readRequest() reads who the command is to be and what it may do', async (t) => {
+  t.match(spec('-S', '5', '-G6', 'x'), { uid: 5, gid: 6, groups: undefined });
+  t.match(spec('--setuid', 'neo', 'x'), { uid: 42, groups: 'keep' });
+  t.match(spec('--setgid=crew', 'x'), { gid: 43, groups: undefined });
+  t.same(spec('--groups=1,crew', 'x').groups, [1, 43]);
+  t.same(spec('--groups', '', 'x').groups, []);
+  t.equal(spec('--groups=keep', '-G', '5', 'x').groups, 'keep');
+  t.equal(spec('-U', '--keep-caps', 'x').keepCaps, true);
+  t.equal(spec('--keep-caps', 'x').keepCaps, undefined, 'as with unshare, without a user namespace');
+  t.same(spec('--ambient-caps', 'kill,+CAP_CHOWN', 'x').capabilities, { ambient: ['CAP_KILL', 'CAP_CHOWN'] });
+  t.same(spec('--cap-add', 'kill', '--cap-add=CHOWN', 'x').capabilities, { ambient: ['CAP_KILL', 'CAP_CHOWN'] });
+  t.same(spec('--inh-caps=-all', '--bounding-set=all', 'x').capabilities, { bounding: 'all', inheritable: [] });
+  t.same(
+    spec('--cap-drop', 'kill', '--cap-drop', 'CAP_CHOWN', 'x').capabilities?.bounding,
+    CAPABILITY_NAMES.filter((name) => name !== 'CAP_KILL' && name !== 'CAP_CHOWN'),
+  );
+  t.same(spec('--cap-drop', 'ALL', 'x').capabilities?.bounding, []);
+  t.match(spec('--no-new-privs', '--securebits=+noroot,keep_caps_locked', 'x'), {
+    noNewPrivs: true,
+    securebits: ['noroot', 'keep_caps_locked'],
+  });
+  t.same(spec('--rlimit=nofile=5', '--rlimit', 'RLIMIT_CORE=0:unlimited', 'x').rlimits, {
+    RLIMIT_NOFILE: 5,
+    RLIMIT_CORE: { soft: 0, hard: 'unlimited' },
+  });
+  t.match(spec('--umask=027', '--nice=-3', '--oom-score-adj', '500', 'x'), { umask: 0o27, nice: -3, oomScoreAdj: 500 });
+  t.match(spec('-T', '--monotonic', '-5', '--boottime=0.5', 'x'), {
+    monotonic: -5,
+    boottime: { seconds: 0, nanoseconds: 500_000_000 },
+  });
+  t.same(spec('-T', '--monotonic=-0.25', 'x').monotonic, { seconds: -1, nanoseconds: 750_000_000 });
+  for (const [argv, message] of [
+    [['-S', 'smith'], /^Option "--setuid" is "smith", wanted a number or a name/],
+    [['--groups=1,smith'], /^Option "--groups" is "smith"/],
+    [['--ambient-caps=fly'], /^Option "--ambient-caps" has "fly", wanted the name of a capability/],
+    [['--rlimit=nofile'], /^Option "--rlimit" is "nofile", wanted a limit like/],
+    [['--umask=9'], /^Option "--umask" is "9", wanted an octal/],
+    [['--nice=low'], /^Option "--nice" is "low"/],
+    [['--seccomp-filter=/no/such/file'], /^Option "--seccomp-filter" is "\/no\/such\/file", which cannot be read/],
+    [['-T', '--boottime=soon'], /^Option "--boottime" is "soon", wanted seconds/],
+  ] as const) {
+    t.match(refused(...argv, 'x'), message, argv.join(' '));
+  }
+});
+
 t.test('readRequest() refuses what unshare has and ns-run has not, each in a sentence of its own', async (t) => {
   const lines = [
     ['--owner', '1:1'],
-    ['--keep-caps'],
     ['-R', '/'],
     ['--root=/'],
-    ['-S', '0'],
-    ['--setuid=0'],
-    ['-G0'],
-    ['--monotonic', '1'],
-    ['--boottime=1'],
     ['--mount-binfmt'],
     ['-l', ':x:M::x::/bin/x:'],
     ...Object.values(NAMESPACES).map(({ option }) => [`--${option}=/run/kept`]),

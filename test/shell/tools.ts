@@ -2,6 +2,7 @@ import { SHELL_KINDS, type ShellKind } from '../../backends/shell/shells.ts';
 import type { Tools } from '../../backends/shell/tools.ts';
 
 const UNSHARE_OPTIONS = [
+  '--boottime',
   '--cgroup',
   '--fork',
   '--ipc',
@@ -10,6 +11,7 @@ const UNSHARE_OPTIONS = [
   '--map-group',
   '--map-root-user',
   '--map-user',
+  '--monotonic',
   '--mount',
   '--mount-proc',
   '--net',
@@ -40,12 +42,16 @@ const NSENTER_OPTIONS = [
 
 const SETPRIV_OPTIONS = [
   '--ambient-caps',
+  '--bounding-set',
   '--clear-groups',
+  '--groups',
   '--inh-caps',
   '--keep-groups',
+  '--no-new-privs',
   '--pdeathsig',
   '--regid',
   '--reuid',
+  '--securebits',
 ];
 
 /** A machine that has everything, on paper. */
@@ -63,6 +69,8 @@ export const TOOLS: Tools = {
   busybox: '/bin/busybox',
   perl: '/usr/bin/perl',
   ip: '/usr/sbin/ip',
+  prlimit: '/usr/bin/prlimit',
+  renice: '/usr/bin/renice',
   shells: SHELL_KINDS.map((kind) => ({ kind, path: `/bin/${kind}` })),
   utsFilesWritable: true,
   isRoot: false,

@@ -94,15 +94,20 @@ export const NSFS = { NS_GET_USERNS: 0xb701 } as const;
 /** linux/prctl.h */
 export const PRCTL = {
   PR_SET_PDEATHSIG: 1,
+  PR_SET_KEEPCAPS: 8,
+  PR_CAPBSET_DROP: 24,
+  PR_SET_SECUREBITS: 28,
+  PR_SET_NO_NEW_PRIVS: 38,
   PR_CAP_AMBIENT: 47,
   PR_CAP_AMBIENT_RAISE: 2,
   PR_CAP_AMBIENT_CLEAR_ALL: 4,
 } as const;
 
-/** linux/capability.h */
-export const CAP = { CAP_SETGID: 6, CAP_SETUID: 7, CAP_NET_ADMIN: 12, CAP_SYS_CHROOT: 18, CAP_SYS_ADMIN: 21 } as const;
 /** _LINUX_CAPABILITY_VERSION_3 of linux/capability.h */
 export const CAPABILITY_VERSION_3 = 0x20080522;
+
+/** linux/seccomp.h */
+export const SECCOMP = { SECCOMP_SET_MODE_FILTER: 1 } as const;
 
 /** linux/close_range.h; since Linux 5.11 */
 export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;

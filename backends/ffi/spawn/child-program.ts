@@ -14,11 +14,12 @@ import {
 } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { OP, RECORD } from '../program/layout.ts';
-import { addDropCapabilities } from './capability-ops.ts';
+import { addCredentials } from './credential-ops.ts';
 import { addEnter, addEnteredIds } from './enter-ops.ts';
 import { addMountProc, addMounts } from './mount-ops.ts';
 import type { MountApi } from './mount-target.ts';
 import type { Placement } from './placement.ts';
+import { addPriorities, addRlimits, addSeccomp } from './process-ops.ts';
 import { RECORD_KIND } from './records.ts';
 import { addEnterRoot, addOpenRoot } from './root-ops.ts';
 import {
@@ -31,6 +32,7 @@ import {
   IGNORED_BY_NODE,
 } from './set-up-ops.ts';
 import { addCloseOthers, addEarlyDevNull, addStdio } from './stdio-ops.ts';
+import { addTimeOffsets } from './time-ops.ts';
 
 /** Where the launch leaves what the child needs, as addresses in the child's program; -1 until then. */
 export interface Mailbox {
@@ -144,8 +146,10 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
     program.place(proceed);
   }
   const caller = addCallerSide(program, plan.network, fail);
+  addPriorities(program, plan, fail);
   addEnter(program, plan.enter, fail);
   addUnshare(program, placement, fail);
+  addTimeOffsets(program, plan, fail);
   addNestedClone(program, placement, status, fail);
   addBecome(program, plan, fail);
   if (plan.network !== null) addNetwork(program, plan.network, caller, refusal(program, status), fail);
@@ -156,17 +160,19 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   addMountProc(mounting, plan, fail);
   addEnterRoot(mounting, plan, fail);
   addNames(program, plan, fail);
-  if (keptCapabilities) addDropCapabilities(program, fail);
-  addEnteredIds(program, plan.enter, fail);
-  addProcess(program, plan, fail);
   const ends = mailbox.pipes.map((pair, fd) =>
     pair === null ? null : int32At(pair + childEndOffset(fd), `pipe${fd}`),
   );
   addStdio(program, plan, ends, devNull, fail);
   addCloseOthers(program, plan, strays, fail);
+  addRlimits(program, plan, fail);
+  addCredentials(program, plan, keptCapabilities, fail);
+  addEnteredIds(program, plan.enter, fail);
+  addProcess(program, plan, fail);
   const ready = program.int32s(RECORD_KIND.ready, -1, 0, 0, 0, 0);
   program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });
   addSignals(program, context.handlers, fail);
+  addSeccomp(program, plan, fail);
   addExec(program, context, status);
   program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
   program.place(fail);

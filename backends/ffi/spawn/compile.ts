@@ -43,7 +43,7 @@ export const spaceFor = (plan: SpawnPlan): number => {
   for (const text of plan.env ?? []) bytes += text.length * 3 + 16;
   for (const entry of plan.mounts) bytes += entry.type === 'file' ? entry.content.length : 0;
   for (const dir of plan.searchPath) bytes += (dir.length + plan.command.length) * 3 + 128;
-  return bytes + plan.stdio.length * 1_024;
+  return bytes + plan.stdio.length * 1_024 + (plan.process?.seccomp?.length ?? 0);
 };
 
 const translated = (mailbox: Mailbox, distance: number): Mailbox => ({
@@ -64,6 +64,8 @@ const usesCapabilities = (plan: SpawnPlan, placed: ReturnType<typeof place>): bo
   plan.root !== null ||
   plan.hostname !== null ||
   plan.domainname !== null ||
+  plan.credentials !== null ||
+  plan.timeOffsets !== null ||
   plan.idMap?.become.uid === 0 ||
   plan.idMap?.become.gid === 0;
 

@@ -6,6 +6,7 @@ import { int32At, NULL, num, shown, words } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { RECORD } from '../program/layout.ts';
 import type { Placement } from './placement.ts';
+import { addUmask } from './process-ops.ts';
 import { RECORD_KIND } from './records.ts';
 
 /** The names of all clone flags. */
@@ -110,11 +111,8 @@ export const addNames = (program: ProgramBuilder, { hostname, domainname }: Spaw
 };
 
 /** The rest of what a process is: its parent's death, session and working directory. */
-export const addProcess = (
-  program: ProgramBuilder,
-  { parentDeathSignal, detached, cwd }: SpawnPlan,
-  fail: Label,
-): void => {
+export const addProcess = (program: ProgramBuilder, plan: SpawnPlan, fail: Label): void => {
+  const { parentDeathSignal, detached, cwd } = plan;
   if (parentDeathSignal !== null) {
     // A parent that is gone by now has closed its end of the status pipe: the write of "ready" finds out.
     program.op('prctl', [words(PRCTL.PR_SET_PDEATHSIG, PRCTL), num(parentDeathSignal)], {
@@ -123,6 +121,7 @@ export const addProcess = (
     });
   }
   if (detached) program.op('setsid', [], { step: 'session', onError: fail });
+  addUmask(program, plan, fail);
   if (cwd !== null) program.op('chdir', [program.string(cwd)], { step: 'cwd', onError: fail, path: cwd });
 };
 

@@ -32,7 +32,7 @@ const NEEDS = 'a carrier: an executable memfd, or a directory that files may be 
  * non-dumpable for good, a time namespace is entered by a clone with memory of its own, and a child that waits for its
  * id maps would keep Node from writing them.
  */
-export const refuseStraight = ({ namespaces, idMap, enter, network }: SpawnPlan): Unsupported | null => {
+export const refuseStraight = ({ namespaces, idMap, enter, network, credentials }: SpawnPlan): Unsupported | null => {
   const joined = enter?.joins.find(({ type }) => type === 'user' || type === 'pid' || type === 'time');
   if (joined !== undefined) return unsupported('ffi', `entering a ${joined.type} namespace`, NEEDS);
   if (enter !== null && namespaces.includes('pid'))
@@ -43,5 +43,8 @@ export const refuseStraight = ({ namespaces, idMap, enter, network }: SpawnPlan)
   if (namespaces.includes('time')) return unsupported('ffi', 'a new time namespace', NEEDS);
   if (network !== null && usesCaller(network)) return unsupported('ffi', "an interface of the caller's network", NEEDS);
   if (idMap?.writer === 'parent') return unsupported('ffi', 'id maps that the child may not write itself', NEEDS);
+  if (credentials !== null && (credentials.uid !== null || credentials.gid !== null)) {
+    return unsupported('ffi', 'a change of uid or gid', NEEDS);
+  }
   return null;
 };

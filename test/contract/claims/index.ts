@@ -1,6 +1,8 @@
 import type { Claim } from '../claim.ts';
 import { argumentLists } from './arguments.ts';
 import { cleaningUp } from './cleaning-up.ts';
+import { clocks } from './clocks.ts';
+import { credentials } from './credentials.ts';
 import { entering } from './entering.ts';
 import { environment } from './environment.ts';
 import { execErrors } from './exec-errors.ts';
@@ -15,6 +17,7 @@ import { mounts } from './mounts.ts';
 import { namespaces } from './namespaces.ts';
 import { networks } from './networks.ts';
 import { options } from './options.ts';
+import { processes } from './processes.ts';
 import { roots } from './roots.ts';
 import { signals } from './signals.ts';
 import { stdio } from './stdio.ts';
@@ -25,6 +28,9 @@ import { utsNames } from './uts-names.ts';
 export const CLAIMS = {
   namespaces,
   idMaps,
+  credentials,
+  processes,
+  clocks,
   mounts,
   mountList,
   mountKinds,
