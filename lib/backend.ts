@@ -3,6 +3,7 @@ import type { Result, ResultAsync } from 'neverthrow';
 import type { BackendUnavailable, ExitLost, LaunchError, SignalFailed, Unsupported } from './errors.ts';
 import type { ExitStatus } from './exit.ts';
 import type { SpawnPlan } from './plan.ts';
+import type { Probe } from './probe.ts';
 
 /** A child on its way: set-up goes on while JavaScript does. */
 export interface Launched {
@@ -44,4 +45,8 @@ export interface Backend {
   readonly explain: (plan: SpawnPlan) => Result<string, LaunchError>;
   /** Does one spawn from start to reaping, with the calling thread blocked, and tells how long it took. */
   readonly measure: (plan: SpawnPlan) => Result<SpawnTiming, LaunchError | ExitLost | Unsupported>;
+  /** Tries what a machine can do; where a backend has it not, a check goes by evidence alone. */
+  readonly probe?: Probe;
+  /** The security.capability of a file, hex; null: it has none; undefined: that cannot be read. */
+  readonly fileCapabilities?: (path: string) => string | null | undefined;
 }

@@ -4,7 +4,7 @@ import { NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
 export type Who = 'root' | 'user';
 
 /** What a machine is asked for beside the namespace types. */
-export const FEATURES = {
+const FEATURES = {
   proc: 'proc of one’s own pid namespace can be mounted',
   pivot_root: 'the root directory can be changed with pivot_root(2)',
   overlay: 'overlay can be mounted',
@@ -27,3 +27,36 @@ export type CheckName = NamespaceType | Feature;
 
 /** Everything that a machine is asked for, types first. */
 export const CHECKS: readonly CheckName[] = [...NAMESPACE_TYPES, ...(Object.keys(FEATURES) as Feature[])];
+
+const FEATURE_TYPES: Readonly<Record<Feature, readonly NamespaceType[]>> = {
+  proc: ['pid', 'mnt'],
+  pivot_root: ['mnt'],
+  overlay: ['mnt'],
+  mqueue: ['ipc', 'mnt'],
+  'time-offsets': ['time'],
+  newuidmap: ['user'],
+  setns: ['uts'],
+  nesting: ['user'],
+  clone3: [],
+  pidfd: [],
+  'into-cgroup': [],
+  'idmapped-mount': ['mnt'],
+};
+
+const isFeature = (name: string): name is Feature => Object.hasOwn(FEATURES, name);
+
+/** The types that a check asks for; `user` stands first, as the kernel makes it first. */
+export const typesFor = (name: CheckName, inUserNamespace: boolean): readonly NamespaceType[] => {
+  const own = isFeature(name) ? FEATURE_TYPES[name] : [name];
+  return inUserNamespace && own.length > 0 ? [...new Set<NamespaceType>(['user', ...own])] : own;
+};
+
+/** What root has no need of, or what a user namespace changes nothing about. */
+const ONCE: readonly CheckName[] = ['user', 'nesting', 'clone3', 'pidfd', 'into-cgroup'];
+
+/** What is asked for root, for root with a user namespace, and for an ordinary user, who cannot do without. */
+export const checksFor = (who: Who, inUserNamespace: boolean): readonly CheckName[] => {
+  if (who === 'user') return CHECKS;
+  const wanted = CHECKS.filter((name) => name !== 'newuidmap');
+  return inUserNamespace ? wanted.filter((name) => !ONCE.includes(name)) : wanted;
+};

@@ -40,8 +40,8 @@ export type {
   Verdict,
 } from './host/assess.ts';
 export type { Confined } from './host/confinement.ts';
-export type { Failure, FailureStep } from './host/failure.ts';
-export type { Observed, SnapshotDocument } from './host/snapshot.ts';
+export type { Failure } from './host/failure.ts';
+export type { Observed, SnapshotDocument, Tried } from './host/snapshot.ts';
 export { type FullIdRange, fitIdRange, type IdMapPlan, type IdMapWord, type IdRange } from './id-map.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
 export type {
@@ -96,6 +96,14 @@ export type {
   TimeOffsetsPlan,
 } from './plan.ts';
 export type { EnterSpec, EnterTarget } from './plan-enter.ts';
+export type {
+  FailureStep,
+  Probe,
+  ProbeFailure,
+  ProbeMapHelper,
+  ProbeOutcome,
+  ProbePlan,
+} from './probe.ts';
 export { openProcess, ProcessHandle, type ProcessTarget } from './process-handle.ts';
 export { RLIMITS, type Rlimit, type RlimitName, type RlimitPlan, type RlimitValue } from './rlimit.ts';
 export { type RunResult, run } from './run.ts';

@@ -3,6 +3,7 @@ import type { Backend } from '../../lib/backend.ts';
 import { backendUnavailable } from '../../lib/errors.ts';
 import { remainingWays, type Way } from './carrier/vehicles.ts';
 import { host, supportedArch } from './host.ts';
+import { fileCapabilities, probe } from './probe/probe.ts';
 import { explain } from './spawn/explain.ts';
 import { measure } from './spawn/measure.ts';
 import { launch } from './spawn/spawn.ts';
@@ -30,4 +31,9 @@ export const ffiBackend: Backend = {
       : explain(plan, arch);
   },
   measure: (plan) => host().andThen((opened) => measure(opened, plan)),
+  probe: (plan) => host().asyncAndThen((opened) => probe(opened, plan)),
+  fileCapabilities: (path) =>
+    host()
+      .map((opened) => fileCapabilities(opened, path))
+      .unwrapOr(undefined),
 };

@@ -39,6 +39,12 @@ const save = async (document: SnapshotDocument, file: string, io: CheckIo): Prom
 
 const observedIn = ({ messages }: CheckRequest) => messages.map((text) => ({ text }));
 
+const machineOptions = ({ user, probe, backend }: CheckRequest) => ({
+  probe,
+  ...(user === undefined ? {} : { user }),
+  ...(backend === undefined ? {} : { backend }),
+});
+
 const show = async (
   request: CheckRequest,
   snapshot: SnapshotDocument | null,
@@ -46,7 +52,7 @@ const show = async (
 ): Promise<Result<number, Failed>> => {
   const report = await check({
     ...(snapshot === null ? {} : { snapshot }),
-    ...(request.user === undefined ? {} : { user: request.user }),
+    ...machineOptions(request),
     observed: observedIn(request),
   });
   if (report.isErr()) return err(report.error);
@@ -66,6 +72,7 @@ const carryOut = async (request: CheckRequest, io: CheckIo): Promise<Result<numb
   if (request.save === null) return show(request, snapshot.value, io);
   const taken = await takeSnapshot({
     redact: request.redact,
+    ...machineOptions(request),
     observed: observedIn(request),
     ...(snapshot.value === null ? {} : { snapshot: snapshot.value }),
   });

@@ -13,6 +13,8 @@ export interface CheckRequest {
   readonly from: string | null;
   readonly redact: boolean;
   readonly user: string | undefined;
+  readonly probe: boolean;
+  readonly backend: 'auto' | 'ffi' | 'shell' | undefined;
   readonly messages: readonly string[];
   readonly require: readonly CheckName[];
 }
@@ -28,6 +30,8 @@ interface Typed {
   readonly from?: string;
   readonly redact?: true;
   readonly user?: string;
+  readonly probe: boolean;
+  readonly backend?: string;
   readonly message?: readonly string[];
   readonly require?: readonly string[];
 }
@@ -57,6 +61,8 @@ const program = (version: string, write: (text: string) => void): Command =>
     .option('--from <file>', 'take the machine from such a file; "-" is standard input')
     .option('--redact', 'with --save: leave out the names of host and users, and paths that are not the system’s own')
     .option('--user <name>', 'the ordinary user that is meant, by name or uid, when the caller is root')
+    .option('--no-probe', 'try nothing: the evidence alone speaks')
+    .option('--backend <name>', 'who tries: auto, ffi or shell (default: NS_BACKEND, else auto)')
     .option('--message <text>', 'what a tool said, to be explained; repeatable', gather)
     .option('--require <names>', 'names, joined by ",": exit with 1 when one is not to be had; repeatable', gather)
     .version(version, '-V, --version')
@@ -91,15 +97,29 @@ export const readRequest = (argv: readonly string[], version: string): Result<Ch
       ? err({ type: 'text', text })
       : usage(error.message.replace(/^error: /, '').replace('\n', ' '));
   }
-  const { json, save = null, from = null, redact = false, user, message = [], require = [] } = command.opts<Typed>();
+  const {
+    json,
+    save = null,
+    from = null,
+    redact = false,
+    user,
+    probe,
+    backend,
+    message = [],
+    require = [],
+  } = command.opts<Typed>();
   if (redact && save === null) return usage('Option "--redact" is set, wanted "--save" with it');
   if (from !== null && user !== undefined) return usage('Option "--user" is set, wanted without "--from"');
+  if (backend !== undefined && !['auto', 'ffi', 'shell'].includes(backend))
+    return usage(`Option "--backend" is ${JSON.stringify(backend)}, wanted auto, ffi or shell`);
   return checkNames(require).map((required) => ({
     format: json ? 'json' : 'table',
     save,
     from,
     redact,
     user,
+    probe,
+    backend: backend as CheckRequest['backend'],
     messages: message,
     require: required,
   }));

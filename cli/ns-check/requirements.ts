@@ -2,7 +2,7 @@ import type { CheckName, CheckReport, Verdict } from '../../lib/index.ts';
 
 /** The verdicts for who asks: root where the caller is root, and the user otherwise. */
 const callersVerdicts = ({ caller, subjects }: CheckReport): readonly Verdict[] =>
-  subjects.find(({ who }) => who === caller)?.verdicts ?? [];
+  subjects.filter(({ who }) => who === caller)[0]?.verdicts ?? [];
 
 /** Why a verdict is not `works`, as one line. */
 const reasonOf = (report: CheckReport, { state, cause, errno, note }: Verdict): string => {

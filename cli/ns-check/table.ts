@@ -1,6 +1,6 @@
 import ansis, { Ansis } from 'ansis';
 import Table from 'cli-table3';
-import type { CheckReport, Diagnosis, Finding, Subject, Verdict } from '../../lib/index.ts';
+import { CHECKS, type CheckReport, type Diagnosis, type Finding, type Subject, type Verdict } from '../../lib/index.ts';
 import type { CheckIo } from './io.ts';
 
 const paintFor = ({ stdout, env }: CheckIo): Ansis =>
@@ -13,8 +13,8 @@ const cell = ({ state, isTried, errno, confidence }: Verdict, paint: Ansis): str
   return paint.red(confidence === 'certain' ? 'blocked' : 'blocked?');
 };
 
-const headOf = ({ who, uid, name }: Subject): string => {
-  if (who === 'root') return 'root';
+const headOf = ({ who, inUserNamespace, uid, name }: Subject): string => {
+  if (who === 'root') return inUserNamespace ? 'root, in user' : 'root';
   return uid === null ? 'user' : `user ${name ?? uid}`;
 };
 
@@ -45,14 +45,12 @@ const grid = ({ subjects }: CheckReport, paint: Ansis): string => {
     chars: CHARS,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  for (const [index, { check }] of (subjects[0]?.verdicts ?? []).entries()) {
-    table.push([
-      check,
-      ...subjects.map(({ verdicts }) => {
-        const verdict = verdicts[index];
-        return verdict === undefined ? '' : cell(verdict, paint);
-      }),
-    ]);
+  for (const check of CHECKS) {
+    const cells = subjects.map(({ verdicts }) => {
+      const verdict = verdicts.find((one) => one.check === check);
+      return verdict === undefined ? '' : cell(verdict, paint);
+    });
+    table.push([check, ...cells]);
   }
   return table
     .toString()
@@ -69,11 +67,14 @@ const diagnosisLines = (diagnosis: Diagnosis, paint: Ansis): readonly string[] =
     .filter(({ value }) => value !== 'not known')
     .slice(0, 6)
     .map(({ source, value }) => paint.dim(`   ${source}: ${value.split('\n').join(' | ')}`)),
-  ...diagnosis.remedy.map((command) => `   ${paint.cyan('$')} ${command}`),
+  ...diagnosis.remedy.map((command) => `   ${paint.cyan('→')} ${command}`),
 ];
 
+const blockedFor = ({ who, inUserNamespace }: Finding['blocks'][number]): string =>
+  who === 'root' && inUserNamespace ? 'root in user' : who;
+
 const findingLines = (finding: Finding, index: number, paint: Ansis): readonly string[] => {
-  const blocked = finding.blocks.map(({ who, checks }) => `${who}: ${checks.join(', ')}`).join('; ');
+  const blocked = finding.blocks.map((block) => `${blockedFor(block)}: ${block.checks.join(', ')}`).join('; ');
   return [
     `${index + 1}. ${paint.bold(finding.cause)}  ${paint.dim(`(${blocked})`)}`,
     ...diagnosisLines(finding, paint),
@@ -105,7 +106,7 @@ const sections = (report: CheckReport, paint: Ansis): readonly (readonly string[
       ? []
       : [
           `Not known, and may tell more:`,
-          ...missing.slice(0, 8).map(({ how }) => `   ${paint.cyan('$')} ${how}`),
+          ...missing.slice(0, 8).map(({ how }) => `   ${paint.cyan('→')} ${how}`),
           ...(missing.length > 8 ? [`   and ${missing.length - 8} more, see --json`] : []),
         ],
   ];

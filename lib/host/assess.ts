@@ -1,4 +1,4 @@
-import { CHECKS, type CheckName, type Who } from '../check-names.ts';
+import { type CheckName, checksFor, type Who } from '../check-names.ts';
 import type { Diagnosis } from '../errors.ts';
 import { CAUSES } from './causes.ts';
 import { conceivable } from './checks.ts';
@@ -38,6 +38,8 @@ export interface Verdict {
 /** All verdicts for root, or for an ordinary user. */
 export interface Subject {
   readonly who: Who;
+  /** Whether each type is asked for together with a user namespace, as an ordinary user has to. */
+  readonly inUserNamespace: boolean;
   readonly uid: number | null;
   readonly name: string | null;
   readonly verdicts: readonly Verdict[];
@@ -45,7 +47,11 @@ export interface Subject {
 
 /** A cause, and what it blocks for whom. */
 export interface Finding extends Diagnosis {
-  readonly blocks: readonly { readonly who: Who; readonly checks: readonly CheckName[] }[];
+  readonly blocks: readonly {
+    readonly who: Who;
+    readonly inUserNamespace: boolean;
+    readonly checks: readonly CheckName[];
+  }[];
 }
 
 /** A piece of evidence that would say more, and how to have it. */
@@ -74,6 +80,7 @@ export interface CheckReport {
 /** One who is asked for. */
 export interface SubjectRequest {
   readonly who: Who;
+  readonly inUserNamespace: boolean;
   readonly account: Account | null;
   /** What came of trying; null: nothing was tried. */
   readonly attempts: Attempts | null;
@@ -152,10 +159,10 @@ const seen = (check: CheckName, failure: Failure, evidence: Evidence, layers: re
   return { verdict, causes };
 };
 
-const judge = (check: CheckName, who: Who, attempt: Attempt | undefined, evidence: Evidence): Judged => {
+const judge = (check: CheckName, isInside: boolean, attempt: Attempt | undefined, evidence: Evidence): Judged => {
   const plain = { check, errno: null, cause: null, confidence: null, note: null } as const;
   if (attempt?.type === 'works') return { verdict: { ...plain, state: 'works', isTried: true }, causes: [] };
-  const layers = predict(conceivable(check, who), evidence);
+  const layers = predict(conceivable(check, isInside), evidence);
   if (attempt?.type === 'failed') return seen(check, attempt.failure, evidence, layers);
   const [first] = layers;
   const note = attempt?.reason ?? null;
@@ -189,19 +196,21 @@ export const assess = (
   probe: string | null,
 ): CheckReport => {
   const { evidence, unknown } = recording(machine);
-  const findings = new Map<string, { diagnosis: Diagnosis; blocks: Map<Who, CheckName[]> }>();
-  const subjects = requests.map(({ who, account, attempts }): Subject => {
+  const findings = new Map<string, { diagnosis: Diagnosis; blocks: Map<SubjectRequest, CheckName[]> }>();
+  const subjects = requests.map((request): Subject => {
+    const { who, inUserNamespace, account, attempts } = request;
     const own = withAttempts(asSeenBy(evidence, who, account), attempts);
-    const verdicts = CHECKS.map((check) => {
-      const { verdict, causes } = judge(check, who, attempts?.get(check), own);
+    const verdicts = checksFor(who, inUserNamespace).map((check) => {
+      const { verdict, causes } = judge(check, inUserNamespace, attempts?.get(check), own);
       for (const diagnosis of causes) {
-        const finding = findings.get(diagnosis.cause) ?? { diagnosis, blocks: new Map<Who, CheckName[]>() };
-        finding.blocks.set(who, [...(finding.blocks.get(who) ?? []), check]);
+        const finding = findings.get(diagnosis.cause) ?? { diagnosis, blocks: new Map<SubjectRequest, CheckName[]>() };
+        finding.blocks.set(request, [...(finding.blocks.get(request) ?? []), check]);
         findings.set(diagnosis.cause, finding);
       }
       return verdict;
     });
-    return { who, uid: account?.uid ?? (who === 'root' ? 0 : null), name: account?.name ?? null, verdicts };
+    const uid = account?.uid ?? (who === 'root' ? 0 : null);
+    return { who, inUserNamespace, uid, name: account?.name ?? null, verdicts };
   });
   const explained = observed.map((failure) => {
     const causes = diagnoseAll(failure, evidence);
@@ -218,7 +227,7 @@ export const assess = (
       .sort((a, b) => place(a.diagnosis.cause) - place(b.diagnosis.cause))
       .map(({ diagnosis, blocks }) => ({
         ...diagnosis,
-        blocks: [...blocks].map(([who, checks]) => ({ who, checks })),
+        blocks: [...blocks].map(([{ who, inUserNamespace }, checks]) => ({ who, inUserNamespace, checks })),
       })),
     observed: explained,
     missing: [...unknown].flatMap((source) => {

@@ -1,35 +1,7 @@
-import { type CheckName, FEATURES, type Feature, type Who } from '../check-names.ts';
+import { type CheckName, typesFor } from '../check-names.ts';
 import type { ErrnoName } from '../errno.ts';
 import type { NamespaceType } from '../namespace.ts';
 import type { Failure } from './failure.ts';
-
-const isFeature = (name: string): name is Feature => Object.hasOwn(FEATURES, name);
-
-/**
- * The types that somebody asks for together: an ordinary user has to make a user namespace with them, root has not.
- * `user` stands first, as the kernel makes it first.
- */
-const typesFor = (name: CheckName, who: Who): readonly NamespaceType[] => {
-  const own = isFeature(name) ? FEATURE_TYPES[name] : [name];
-  return who === 'root' && name !== 'newuidmap' && name !== 'nesting'
-    ? own
-    : [...new Set<NamespaceType>(['user', ...own])];
-};
-
-const FEATURE_TYPES: Readonly<Record<Feature, readonly NamespaceType[]>> = {
-  proc: ['pid', 'mnt'],
-  pivot_root: ['mnt'],
-  overlay: ['mnt'],
-  mqueue: ['ipc', 'mnt'],
-  'time-offsets': ['time'],
-  newuidmap: ['user'],
-  setns: ['uts'],
-  nesting: ['user'],
-  clone3: [],
-  pidfd: [],
-  'into-cgroup': [],
-  'idmapped-mount': ['mnt'],
-};
 
 const ERRNOS: readonly ErrnoName[] = ['EINVAL', 'ENOSYS', 'ENOSPC', 'EUSERS', 'EPERM', 'EACCES'];
 
@@ -40,15 +12,15 @@ const inside = (types: readonly NamespaceType[], rest: Pick<Failure, 'step'> & P
   (['EPERM', 'EACCES'] as const).map((errno) => ({ errno, namespaces: types, requested: types, ...rest }));
 
 /** Every way in which a check could fail, for the causes that can tell beforehand. */
-export const conceivable = (name: CheckName, who: Who): readonly Failure[] => {
-  const types = typesFor(name, who);
+export const conceivable = (name: CheckName, inUserNamespace: boolean): readonly Failure[] => {
+  const types = typesFor(name, inUserNamespace);
   const made = types.length === 0 ? [] : making(types);
   // What comes after the making takes capabilities there: the first thing that they are needed for is told of.
   const privileged = types.includes('user') ? inside(types, { step: 'credentials' }) : [];
   switch (name) {
     case 'newuidmap':
       // Root writes the maps itself.
-      if (who === 'root') return made;
+      if (!inUserNamespace) return [];
       return [
         ...made,
         ...(['ENOENT', 'EPERM', 'EINVAL', 'EACCES'] as const).map(

@@ -53,6 +53,8 @@ export const SPECIAL = {
   config: 'kernel config',
   /** `NAME:UID:GID` of the caller, as passwd(5) has it; absent when it has no such line. */
   account: 'account',
+  /** `root` or `user`: who reads the answer and types the remedy, where that is not the one of whom it tells. */
+  typist: 'typist',
   /** Whether the caller's root directory is that of its mount namespace: `yes` or `no`. */
   root: 'root of the mount namespace',
 } as const;
@@ -151,6 +153,7 @@ const readRoot = (): Reading => {
 
 const readSpecial: Readonly<Record<string, () => Reading>> = {
   [SPECIAL.caller]: () => (process.geteuid?.() === 0 ? 'root' : 'user'),
+  [SPECIAL.typist]: () => undefined,
   [SPECIAL.log]: readLog,
   [SPECIAL.config]: readConfig,
   [SPECIAL.account]: readAccount,

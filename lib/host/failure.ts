@@ -1,23 +1,6 @@
 import type { ErrnoName } from '../errno.ts';
-import type { SetupStep } from '../errors.ts';
 import type { NamespaceType } from '../namespace.ts';
-
-/** Steps that are no part of a spawn's set-up, but fail for reasons of the host, too. */
-export const OTHER_STEPS = [
-  /** newuidmap(1) or newgidmap(1). */
-  'newuidmap',
-  /** setns(2), or opening the file of a namespace. */
-  'setns',
-  /** mount(2) of what is not proc, and pivot_root(2). */
-  'mount',
-  /** Writing /proc/PID/timens_offsets. */
-  'time-offsets',
-  /** mount_setattr(2) with MOUNT_ATTR_IDMAP. */
-  'idmapped-mount',
-] as const;
-
-/** A step of a set-up, or something else that was tried. */
-export type FailureStep = SetupStep | (typeof OTHER_STEPS)[number];
+import type { FailureStep } from '../probe.ts';
 
 /** A step that failed, as far as a backend knows it. */
 export interface Failure {
@@ -65,6 +48,10 @@ const PRIVILEGED_STEPS: ReadonlySet<FailureStep> = new Set([
   'hostname',
   'domainname',
   'mount',
+  'root',
+  'network',
+  'setns',
+  'time-offsets',
 ]);
 
 /** Whether the step takes a capability inside the new namespaces. */
@@ -72,4 +59,4 @@ export const isPrivilegedInside = ({ step }: Failure): boolean => PRIVILEGED_STE
 
 /** Whether the step is a mount(2). */
 export const isMount = ({ step }: Failure): boolean =>
-  step === 'propagation' || step === 'mount-proc' || step === 'mount';
+  step === 'propagation' || step === 'mount-proc' || step === 'mount' || step === 'root';

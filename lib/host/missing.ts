@@ -20,7 +20,7 @@ const SUFFIXES: Readonly<Record<string, (path: string) => string>> = {
 export const howToRead = (source: string): string | null => {
   const special = SPECIAL_WAYS[source];
   if (special !== undefined) return special;
-  if (source.startsWith(PROBE)) return null;
+  if (source.startsWith(PROBE) || source === SPECIAL.typist) return null;
   if (source.startsWith(COMMAND)) return `command -v ${source.slice(COMMAND.length)}`;
   if (source.startsWith(ENVIRONMENT)) return `printenv ${source.slice(ENVIRONMENT.length)}`;
   for (const [suffix, how] of Object.entries(SUFFIXES)) {

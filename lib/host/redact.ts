@@ -1,3 +1,4 @@
+import type { ProbeOutcome } from '../probe.ts';
 import { FILE_CAPABILITIES, LINK, MODE, OWNER, SPECIAL } from './evidence.ts';
 import { SOURCE } from './facts.ts';
 import type { Observed, SnapshotDocument } from './snapshot.ts';
@@ -130,5 +131,27 @@ export const redact = (document: SnapshotDocument): SnapshotDocument => {
       ...(place === undefined ? {} : { path: /^\/(?:proc|sys)/.test(place) ? place : path(place) }),
     };
   });
-  return { ...document, isRedacted: true, evidence, observed };
+  const { tried } = document;
+  const subjects = tried?.subjects.map((subject) => ({
+    ...subject,
+    outcomes: subject.outcomes.map(({ failure, ...rest }): ProbeOutcome => {
+      if (failure === null || failure.step === 'untried') return { ...rest, failure };
+      const { path: place, text } = failure;
+      return {
+        ...rest,
+        failure: {
+          ...failure,
+          path: place === null || isPlain(place) ? place : dir(place),
+          text: text === null ? null : anywhere(text),
+        },
+      };
+    }),
+  }));
+  return {
+    ...document,
+    isRedacted: true,
+    evidence,
+    observed,
+    tried: tried === null || subjects === undefined ? null : { how: anywhere(tried.how), subjects },
+  };
 };

@@ -1,9 +1,13 @@
 import { isInContainer } from './confinement.ts';
 import { distributionFamily, type Family } from './distribution.ts';
+import { SPECIAL } from './evidence.ts';
 import type { Facts } from './facts.ts';
 
-const isHostRoot = (facts: Facts): boolean =>
-  facts.inFirstUserNamespace() === true && facts.status('Uid')?.split(/\s+/)[1] === '0';
+const isHostRoot = (facts: Facts): boolean => {
+  const typist = facts.evidence.read(SPECIAL.typist);
+  if (typist === 'root' || typist === 'user') return typist === 'root';
+  return facts.inFirstUserNamespace() === true && facts.uid() === 0;
+};
 
 /** Marks commands that must be typed on the host, when we are in a container. */
 const onTheHost = (facts: Facts, commands: readonly string[]): readonly string[] =>

@@ -1,6 +1,8 @@
 import { err, ok, type Result } from 'neverthrow';
-import { type InvalidOption, invalidOption } from '../errors.ts';
+import { CHECKS, type Who } from '../check-names.ts';
+import { type InvalidOption, invalidOption, SETUP_STEPS } from '../errors.ts';
 import { isNamespaceType, type NamespaceType } from '../namespace.ts';
+import { OTHER_STEPS, type ProbeOutcome } from '../probe.ts';
 import {
   COMMAND,
   ENVIRONMENT,
@@ -41,6 +43,20 @@ export interface SnapshotDocument {
   /** Sources and what stood there; null: there is no such thing. A source that is not listed is not known. */
   readonly evidence: Readonly<Record<string, string | null>>;
   readonly observed: readonly Observed[];
+  /** What came of trying, where something was tried. */
+  readonly tried: Tried | null;
+}
+
+/** What came of trying, for each subject. */
+export interface Tried {
+  /** The backend, and how it works there. */
+  readonly how: string;
+  readonly subjects: readonly {
+    readonly who: Who;
+    readonly inUserNamespace: boolean;
+    readonly uid: number;
+    readonly outcomes: readonly ProbeOutcome[];
+  }[];
 }
 
 const TYPES = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'] as const satisfies readonly NamespaceType[];
@@ -119,13 +135,17 @@ const shortened = (source: string, text: string): string => {
  * @param observed - what was seen to fail
  * @returns the document; what could not be read is left out, since it is not known
  */
-export const takeSnapshot = (evidence: Evidence, observed: readonly Observed[] = []): SnapshotDocument => {
+export const takeSnapshot = (
+  evidence: Evidence,
+  observed: readonly Observed[] = [],
+  tried: Tried | null = null,
+): SnapshotDocument => {
   const found: Record<string, string | null> = {};
   for (const source of sources(evidence)) {
     const reading = evidence.read(source);
     if (reading !== undefined) found[source] = reading === null ? null : shortened(source, reading);
   }
-  return { format: SNAPSHOT_FORMAT, version: SNAPSHOT_VERSION, isRedacted: false, evidence: found, observed };
+  return { format: SNAPSHOT_FORMAT, version: SNAPSHOT_VERSION, isRedacted: false, evidence: found, observed, tried };
 };
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -156,6 +176,45 @@ const checkObserved = (value: unknown, index: number): Result<Observed, InvalidO
   return ok(value as Observed);
 };
 
+const isListOf = (value: unknown, fits: (one: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.every(fits);
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+
+const isStep = (value: unknown): boolean =>
+  value === 'untried' || [...SETUP_STEPS, ...OTHER_STEPS].some((known) => known === value);
+
+const isFailure = (value: unknown): boolean => {
+  if (value === null) return true;
+  if (!isRecord(value) || !isStep(value['step'])) return false;
+  if (value['step'] === 'untried') return isText(value['reason']);
+  const isErrno = value['errno'] === null || OBSERVED_FIELDS.errno(value['errno']);
+  const texts = ['path', 'filesystem', 'text'].every((field) => value[field] === null || isText(value[field]));
+  return (
+    isErrno &&
+    texts &&
+    isText(value['syscall']) &&
+    isListOf(value['namespaces'], isNamespaceType) &&
+    isListOf(value['requested'], isNamespaceType)
+  );
+};
+
+const isOutcome = (value: unknown): boolean =>
+  isRecord(value) &&
+  CHECKS.some((known) => known === value['check']) &&
+  typeof value['inUserNamespace'] === 'boolean' &&
+  isFailure(value['failure']);
+
+const isSubject = (value: unknown): boolean =>
+  isRecord(value) &&
+  OBSERVED_FIELDS.caller(value['who']) &&
+  typeof value['inUserNamespace'] === 'boolean' &&
+  typeof value['uid'] === 'number' &&
+  isListOf(value['outcomes'], isOutcome);
+
+const isTried = (value: unknown): value is Tried | null =>
+  value === null || (isRecord(value) && isText(value['how']) && isListOf(value['subjects'], isSubject));
+
 /**
  * Reads a snapshot that was saved.
  *
@@ -170,7 +229,7 @@ export const parseSnapshot = (text: string): Result<SnapshotDocument, InvalidOpt
     return err(invalidOption('snapshot', text, `JSON (${error instanceof Error ? error.message : 'not readable'})`));
   }
   if (!isRecord(value)) return err(invalidOption('snapshot', value, 'an object'));
-  const { format, version, evidence, observed = [], isRedacted = false } = value;
+  const { format, version, evidence, observed = [], isRedacted = false, tried = null } = value;
   if (format !== SNAPSHOT_FORMAT) return err(invalidOption('snapshot.format', format, `"${SNAPSHOT_FORMAT}"`));
   if (version !== SNAPSHOT_VERSION) return err(invalidOption('snapshot.version', version, `${SNAPSHOT_VERSION}`));
   if (typeof isRedacted !== 'boolean') return err(invalidOption('snapshot.isRedacted', isRedacted, 'true or false'));
@@ -182,6 +241,7 @@ export const parseSnapshot = (text: string): Result<SnapshotDocument, InvalidOpt
       );
     }
   }
+  if (!isTried(tried)) return err(invalidOption('snapshot.tried', tried, 'what docs/snapshot.schema.json says of it'));
   if (!Array.isArray(observed)) return err(invalidOption('snapshot.observed', observed, 'a list'));
   const checked: Observed[] = [];
   for (const [index, one] of observed.entries()) {
@@ -195,5 +255,6 @@ export const parseSnapshot = (text: string): Result<SnapshotDocument, InvalidOpt
     isRedacted,
     evidence: evidence as Readonly<Record<string, Exclude<Reading, undefined>>>,
     observed: checked,
+    tried,
   });
 };

@@ -42,6 +42,7 @@ export const asSeenBy = (evidence: Evidence, who: Who, account: Account | null):
   const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1];
   const changed = new Map<string, string | null | undefined>([
     [SPECIAL.caller, who],
+    [SPECIAL.typist, same === undefined ? undefined : who === 'root' ? 'user' : 'root'],
     [`${SOURCE.uidMap} (owner)`, undefined],
   ]);
   if (typeof status === 'string') {

@@ -1,7 +1,8 @@
 import { ERRNO, type ErrnoName } from '../errno.ts';
 import { SETUP_STEPS } from '../errors.ts';
 import { NAMESPACES, type NamespaceType } from '../namespace.ts';
-import { type Failure, type FailureStep, OTHER_STEPS } from './failure.ts';
+import { type FailureStep, OTHER_STEPS } from '../probe.ts';
+import type { Failure } from './failure.ts';
 import type { Observed } from './snapshot.ts';
 
 /** Errors as strerror(3) words them, as far as they are met here. */

@@ -31,11 +31,11 @@ t.test('ns-check --from says what is blocked, why, and what to type', async (t) 
   const { code, stdout } = await run(['--from', '-'], HARDENED);
   t.equal(code, 0);
   t.match(stdout, /^Linux 6\.6\.63, NixOS 24\.11/);
-  t.match(stdout, /^net +unknown +blocked$/m);
-  t.match(stdout, /^1\. max-userns-zero {2}\(root: user, newuidmap, nesting; user: .*\)$/m);
-  t.match(stdout, /\$ .*sysctl -w user\.max_user_namespaces=28633/);
+  t.match(stdout, /^net +unknown +blocked +blocked$/m);
+  t.match(stdout, /^1\. max-userns-zero {2}\(root: user, nesting; root in user: .*; user: .*\)$/m);
+  t.match(stdout, /→ .*sysctl -w user\.max_user_namespaces=28633/);
   t.match(stdout, /boot\.kernel\.sysctl/);
-  t.match(stdout, /Not known, and may tell more:\n.*\$ cat/);
+  t.match(stdout, /Not known, and may tell more:\n.*→ /);
 });
 
 t.test('ns-check --json prints the report', async (t) => {
@@ -87,6 +87,7 @@ t.test('ns-check refuses what cannot be meant, with a sentence and exit code 2',
     [['--from', '-', '--user', 'x'], /"--user" is set, wanted without "--from"/],
     [['--from', '/no/such/file'], /ENOENT/],
     [['--from', '-'], /"snapshot\.format"|"snapshot" is/],
+    [['--backend', 'x'], /"--backend" is "x", wanted auto, ffi or shell/],
     [['--nonsense'], /unknown option/],
     [['word'], /too many arguments/],
   ] as const) {

@@ -653,6 +653,21 @@ export const MACHINES: readonly Machine[] = [
     confidence: 'certain',
   },
   {
+    about: 'a cgroup of somebody else',
+    failure: { step: 'into-cgroup', errno: 'EACCES', namespaces: [], path: '/sys/fs/cgroup' },
+    evidence: {},
+    cause: 'cgroup-not-delegated',
+    confidence: 'likely',
+    remedy: /Delegate=yes/,
+  },
+  {
+    about: 'clone3 on Linux 4.19',
+    failure: { step: 'clone', errno: 'ENOSYS', namespaces: [], syscall: 'clone3' },
+    evidence: { '/proc/sys/kernel/osrelease': '4.19.0-27-amd64' },
+    cause: 'syscall-missing',
+    confidence: 'certain',
+  },
+  {
     about: 'offsets that come too late',
     failure: { step: 'time-offsets', errno: 'EACCES', namespaces: ['time'] },
     evidence: {},

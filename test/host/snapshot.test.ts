@@ -15,6 +15,7 @@ const document = (evidence: Readonly<Record<string, string | null>>): SnapshotDo
   isRedacted: false,
   evidence,
   observed: [],
+  tried: null,
 });
 
 t.test('takeSnapshot() of this machine is read again as it was', async (t) => {
@@ -34,6 +35,7 @@ t.test('parseSnapshot() names the place that is wrong', async (t) => {
     [JSON.stringify({ ...good, isRedacted: 'no' }), 'snapshot.isRedacted'],
     [JSON.stringify({ ...good, evidence: [] }), 'snapshot.evidence'],
     [JSON.stringify({ ...good, evidence: { '/a': 0 } }), 'snapshot.evidence["/a"]'],
+    [JSON.stringify({ ...good, tried: { how: 'x', subjects: [{ who: 'root' }] } }), 'snapshot.tried'],
     [JSON.stringify({ ...good, observed: {} }), 'snapshot.observed'],
     [JSON.stringify({ ...good, observed: [{ errno: 'nope' }] }), 'observed[0].errno'],
     [JSON.stringify({ ...good, observed: [{}, { namespaces: ['usr'] }] }), 'observed[1].namespaces'],
@@ -154,7 +156,7 @@ t.test('check() answers from a snapshot alone', async (t) => {
   );
   t.match(report.findings[0], {
     cause: 'max-userns-zero',
-    blocks: [{ who: 'root', checks: ['user', 'newuidmap', 'nesting'] }, { who: 'user' }],
+    blocks: [{ who: 'root', checks: ['user', 'nesting'] }, { who: 'root', inUserNamespace: true }, { who: 'user' }],
   });
   t.ok(report.missing.some(({ how }) => how === 'cat /proc/self/status'));
 });

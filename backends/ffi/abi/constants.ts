@@ -15,6 +15,9 @@ export const CLONE = {
 /** linux/sched.h, for clone3(2) only: no handler of the caller's is left in the child; since Linux 5.5. */
 export const CLONE_CLEAR_SIGHAND = 2 ** 32;
 
+/** linux/sched.h, for clone3(2) only: the child starts in the cgroup whose directory is open; since Linux 5.7. */
+export const CLONE_INTO_CGROUP = 2 ** 33;
+
 /** asm-generic/fcntl.h */
 export const OPEN = {
   O_RDONLY: 0,
@@ -98,6 +101,7 @@ export const PRCTL = {
   PR_CAPBSET_DROP: 24,
   PR_SET_SECUREBITS: 28,
   PR_SET_NO_NEW_PRIVS: 38,
+  PR_SET_DUMPABLE: 4,
   PR_CAP_AMBIENT: 47,
   PR_CAP_AMBIENT_RAISE: 2,
   PR_CAP_AMBIENT_CLEAR_ALL: 4,
@@ -116,10 +120,10 @@ export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;
 export const CLOCK = { CLOCK_MONOTONIC: 1 } as const;
 
 /** linux/wait.h */
-export const WAIT = { WNOHANG: 1 } as const;
+export const WAIT = { WNOHANG: 1, __WALL: 0x40000000 } as const;
 
 /** struct clone_args of linux/sched.h: offsets of what is filled in, and the size of its second version. */
-export const CLONE_ARGS = { flags: 0, pidfd: 8, parentTid: 24, exitSignal: 32, size: 88 } as const;
+export const CLONE_ARGS = { flags: 0, pidfd: 8, parentTid: 24, exitSignal: 32, cgroup: 80, size: 88 } as const;
 
 /** struct rusage of linux/resource.h, 64-bit: offsets and size; ru_maxrss is in KiB. */
 export const RUSAGE = {
@@ -135,3 +139,12 @@ export const RUSAGE = {
 export const KERNEL_SIGACTION_SIZE = 32;
 /** The kernel's sigset_t. */
 export const KERNEL_SIGSET_SIZE = 8;
+
+/** linux/socket.h, linux/net.h: what an ioctl on an interface is made through. */
+export const SOCKET = { AF_INET: 2, SOCK_DGRAM: 2, SOCK_CLOEXEC: 0o2000000 } as const;
+/** linux/sockios.h */
+export const SIOCSIFFLAGS = 0x8914;
+/** struct ifreq of linux/if.h: the name, the flags, and the size. */
+export const IFREQ = { name: 0, flags: 16, size: 40 } as const;
+/** linux/if.h: IFF_UP and IFF_RUNNING. */
+export const IFF_UP_RUNNING = 0x41;

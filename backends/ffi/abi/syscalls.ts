@@ -64,6 +64,8 @@ const SYSCALLS = {
   symlinkat: [266, 36],
   umask: [95, 166],
   umount2: [166, 39],
+  getpid: [39, 172],
+  getxattr: [191, 8],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>;
 
 /** What the runner takes for the end of a program that Node runs. */

@@ -90,7 +90,7 @@ const REPORT_SIZE = 32_768;
 
 const SEAL_ALL = SEALS.F_SEAL_SEAL | SEALS.F_SEAL_SHRINK | SEALS.F_SEAL_GROW | SEALS.F_SEAL_WRITE;
 
-const addVehicle = (program: ProgramBuilder, image: CarrierImage, vehicle: Vehicle, fail: Label): Argument => {
+export const addVehicle = (program: ProgramBuilder, image: CarrierImage, vehicle: Vehicle, fail: Label): Argument => {
   const options = { step: 'carrier', onError: fail } as const;
   const content = [shown(image.address, '/* carrier */'), num(image.size)];
   if (vehicle.type === 'memfd') {

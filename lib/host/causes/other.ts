@@ -22,6 +22,17 @@ const FOREIGN: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
 ]);
 
+/** The first Linux that has a system call. */
+const SINCE: Readonly<Record<string, string>> = {
+  clone3: '5.3',
+  pidfd_open: '5.3',
+  pidfd_send_signal: '5.1',
+  open_tree: '5.2',
+  move_mount: '5.2',
+  mount_setattr: '5.12',
+  setns: '3.0',
+};
+
 const probed = (facts: Facts, type: string): Reading => facts.evidence.read(`${PROBE}${type}`);
 
 /** Whether namespaces of every type that was wanted, and tried, were seen to work for this caller. */
@@ -56,6 +67,33 @@ export const otherCauses: readonly Cause[] = [
     ],
   },
   {
+    id: 'cgroup-not-delegated',
+    matches: (failure, facts) =>
+      failure.step === 'into-cgroup' && said(failure, 'EACCES', 'EPERM')
+        ? facts.isOrdinary() === false
+          ? 'possible'
+          : 'likely'
+        : null,
+    summary: ({ path }) =>
+      `the cgroup ${path ?? 'of the caller'} is most likely not delegated to this user, who may write nothing in it`,
+    sources: () => ['/proc/self/cgroup'],
+    remedy: () => ['systemd-run --user --scope -p Delegate=yes COMMAND', 'leave cgroup placement out'],
+  },
+  {
+    id: 'syscall-missing',
+    matches: (failure, facts) => {
+      if (failure.errno !== 'ENOSYS' || failure.syscall == null) return null;
+      const since = SINCE[failure.syscall];
+      const kernel = facts.kernel();
+      if (since === undefined || kernel === null) return null;
+      return isOlder(kernel, since) ? 'certain' : null;
+    },
+    summary: ({ syscall }) =>
+      `this kernel is too old: ${syscall} came with Linux ${SINCE[syscall ?? ''] ?? 'a later version'}`,
+    sources: () => [SOURCE.release],
+    remedy: () => ['do without it: the library falls back by itself where there is another way'],
+  },
+  {
     id: 'time-frozen',
     matches: (failure) => (failure.step === 'time-offsets' && failure.errno === 'EACCES' ? 'likely' : null),
     summary: () =>
@@ -80,7 +118,8 @@ export const otherCauses: readonly Cause[] = [
         failure.errno !== null &&
         FOREIGN.has(failure.errno) &&
         (isMount(failure) || failure.step === 'cwd' || failure.step === 'stdio');
-      if (wereSeenToWork(failure, facts)) return isForeign ? 'certain' : failure.errno === null ? 'likely' : 'possible';
+      // What was tried and failed speaks for itself; this is for what a tool said.
+      if (wereSeenToWork(failure, facts)) return isForeign ? 'certain' : failure.text == null ? null : 'likely';
       return isForeign && failure.step !== 'mount-proc' ? 'likely' : null;
     },
     summary: (failure, facts) =>

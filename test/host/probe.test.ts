@@ -1,0 +1,79 @@
+import { spawnSync } from 'node:child_process';
+import t from 'tap';
+import { type CheckName, type CheckReport, check, openBackend, takeSnapshot } from '../../lib/index.ts';
+import { watchLeaks } from '../leaks.ts';
+
+const ffi = openBackend('ffi');
+const skip = ffi.isErr() ? ffi.error.message : false;
+const isRoot = process.geteuid?.() === 0;
+
+watchLeaks(t);
+
+const verdict = ({ subjects }: CheckReport, who: 'root' | 'user', name: CheckName, inUserNamespace = who === 'user') =>
+  subjects
+    .find((one) => one.who === who && one.inUserNamespace === inUserNamespace)
+    ?.verdicts.find((one) => one.check === name);
+
+/** Whether unshare(1) can do it, which is asked as an independent witness. */
+const unshareDoes = (...options: readonly string[]): boolean =>
+  spawnSync('unshare', [...options, 'true'], { stdio: 'ignore' }).status === 0;
+
+t.test('check() on ffi says of each type what unshare(1) shows', { skip }, async (t) => {
+  const report = (await check({ backend: 'ffi' }))._unsafeUnwrap();
+  t.match(report.probe, /ffi-rs/);
+  const caller = isRoot ? 'root' : 'user';
+  const witness = isRoot ? [] : ['--user', '--map-root-user'];
+  for (const [name, option] of [
+    ['user', '--user'],
+    ['mnt', '--mount'],
+    ['uts', '--uts'],
+    ['ipc', '--ipc'],
+    ['net', '--net'],
+    ['pid', '--pid'],
+    ['cgroup', '--cgroup'],
+  ] as const) {
+    const works = verdict(report, caller, name)?.state === 'works';
+    t.equal(works, unshareDoes(...witness, '--fork', option), name);
+  }
+});
+
+t.test('check() on ffi tells of every check, tried or not', { skip }, async (t) => {
+  const { subjects } = (await check({ backend: 'ffi' }))._unsafeUnwrap();
+  t.same(
+    subjects.map(({ who, inUserNamespace }) => [who, inUserNamespace]),
+    [
+      ['root', false],
+      ['root', true],
+      ['user', true],
+    ],
+  );
+  for (const { who, verdicts } of subjects) {
+    for (const { check, state, isTried, cause, note } of verdicts) {
+      if (who === 'user' || isRoot) t.ok(isTried || note !== null || cause !== null, `${who}: ${check}`);
+      if (state === 'blocked') t.not(cause, null, `${who}: ${check} has a cause`);
+    }
+  }
+});
+
+t.test('takeSnapshot() keeps what came of trying, and check() answers from it as it did', { skip }, async (t) => {
+  const snapshot = (await takeSnapshot({ backend: 'ffi' }))._unsafeUnwrap();
+  t.ok(snapshot.tried?.subjects.length);
+  const report = (await check({ snapshot }))._unsafeUnwrap();
+  const states = report.subjects.flatMap(({ verdicts }) => verdicts.map(({ check, state }) => `${check} ${state}`));
+  const tried = snapshot.tried?.subjects.flatMap(({ outcomes }) => outcomes.filter(({ failure }) => failure === null));
+  t.equal(states.filter((line) => line.endsWith('works')).length, tried?.length);
+});
+
+t.test('check() without trying says that nothing works', async (t) => {
+  const report = (await check({ probe: false }))._unsafeUnwrap();
+  t.equal(report.probe, null);
+  for (const { verdicts } of report.subjects) {
+    for (const one of verdicts) t.not(one.state, 'works', 'evidence alone shows that of nothing');
+  }
+});
+
+t.test('check() tries several times at once without mixing', { skip }, async (t) => {
+  const reports = await Promise.all([check({ backend: 'ffi' }), check({ backend: 'ffi' }), check({ backend: 'ffi' })]);
+  const [first, ...others] = reports.map((report) => JSON.stringify(report._unsafeUnwrap().subjects));
+  for (const other of others) t.equal(other, first);
+});
