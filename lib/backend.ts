@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Result, ResultAsync } from 'neverthrow';
 import type { BackendUnavailable, ExitLost, LaunchError, SignalFailed, Unsupported } from './errors.ts';
 import type { ExitStatus } from './exit.ts';
+import type { KernelReader } from './kernel-reader.ts';
 import type { SpawnPlan } from './plan.ts';
 import type { Probe } from './probe.ts';
 
@@ -49,4 +50,6 @@ export interface Backend {
   readonly probe?: Probe;
   /** The security.capability of a file, hex; null: it has none; undefined: that cannot be read. */
   readonly fileCapabilities?: (path: string) => string | null | undefined;
+  /** Answers questions about namespaces; without it /proc is read by Node.js, and what only an ioctl tells stays unknown. */
+  readonly reader?: () => Result<KernelReader, BackendUnavailable>;
 }

@@ -43,6 +43,18 @@ export type { Confined } from './host/confinement.ts';
 export type { Failure } from './host/failure.ts';
 export type { Observed, SnapshotDocument, Tried } from './host/snapshot.ts';
 export { type FullIdRange, fitIdRange, type IdMapPlan, type IdMapWord, type IdRange } from './id-map.ts';
+export { type InspectSpec, inspect } from './inspect/inspect.ts';
+export type {
+  FdHolder,
+  Holders,
+  Inspection,
+  NamespaceInfo,
+  Pin,
+  ProcessInfo,
+  ThreadHolder,
+  Unseen,
+} from './inspect/model.ts';
+export type { KernelReader, Question, Relations, Step } from './kernel-reader.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
 export type {
   BindMount,

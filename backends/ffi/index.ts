@@ -4,6 +4,7 @@ import { backendUnavailable } from '../../lib/errors.ts';
 import { remainingWays, type Way } from './carrier/vehicles.ts';
 import { host, supportedArch } from './host.ts';
 import { fileCapabilities, probe } from './probe/probe.ts';
+import { readerOf } from './reader.ts';
 import { explain } from './spawn/explain.ts';
 import { measure } from './spawn/measure.ts';
 import { launch } from './spawn/spawn.ts';
@@ -30,6 +31,7 @@ export const ffiBackend: Backend = {
       ? err(backendUnavailable('ffi', `no machine code has been written for ${process.arch}`))
       : explain(plan, arch);
   },
+  reader: () => host().andThen(readerOf),
   measure: (plan) => host().andThen((opened) => measure(opened, plan)),
   probe: (plan) => host().asyncAndThen((opened) => probe(opened, plan)),
   fileCapabilities: (path) =>

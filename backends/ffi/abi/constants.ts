@@ -91,8 +91,15 @@ export const STAT_SIZE = 144;
 /** asm-generic/signal.h */
 export const SIG = { SIG_SETMASK: 2, SIGKILL: 9, SIGPIPE: 13, SIGCHLD: 17, SIGSTOP: 19, SIGXFSZ: 25 } as const;
 
-/** linux/nsfs.h; NS_GET_USERNS since Linux 4.9 */
-export const NSFS = { NS_GET_USERNS: 0xb701 } as const;
+/** linux/nsfs.h; the first four since Linux 4.9 to 4.11, NS_GET_MNTNS_ID since 6.8, NS_GET_ID since 6.18 */
+export const NSFS = {
+  NS_GET_USERNS: 0xb701,
+  NS_GET_PARENT: 0xb702,
+  NS_GET_NSTYPE: 0xb703,
+  NS_GET_OWNER_UID: 0xb704,
+  NS_GET_MNTNS_ID: 0x8008b705,
+  NS_GET_ID: 0x8008b70d,
+} as const;
 
 /** linux/prctl.h */
 export const PRCTL = {

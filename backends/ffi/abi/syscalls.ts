@@ -38,6 +38,7 @@ const SYSCALLS = {
   unlinkat: [263, 35],
   unshare: [272, 97],
   setns: [308, 268],
+  fstat: [5, 80],
   dup3: [292, 24],
   pipe2: [293, 59],
   prlimit64: [302, 261],

@@ -1,0 +1,131 @@
+import { mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { ffiCalls } from '../../backends/ffi/native.ts';
+import {
+  type Inspection,
+  inspect,
+  NAMESPACE_TYPES,
+  type NamespaceInfo,
+  openBackend,
+  openNamespace,
+  spawn,
+} from '../../lib/index.ts';
+import { made, PRIVILEGED, toolPath, unmet } from '../contract/caller.ts';
+import { lineReader, withChild } from '../contract/inside.ts';
+import { value } from '../contract/outcome.ts';
+
+const skip = unmet('namespaces') ?? false;
+const BACKENDS = (['ffi', 'shell'] as const).filter((name) => openBackend(name).isOk());
+
+const look = (backend: 'ffi' | 'shell'): Inspection => inspect({ backend })._unsafeUnwrap();
+const inodeOf = (path: string): number => Number(/\[(\d+)\]/.exec(readlinkSync(path))?.[1]);
+const find = ({ namespaces }: Inspection, inode: number): NamespaceInfo | undefined =>
+  namespaces.find((namespace) => namespace.inode === inode);
+
+for (const backend of BACKENDS) {
+  t.test(`inspect() on ${backend}`, async (t) => {
+    t.test('finds every namespace that this process is in', async (t) => {
+      const seen = look(backend);
+      const own = seen.processes.find(({ pid }) => pid === process.pid);
+      for (const type of NAMESPACE_TYPES) {
+        const inode = own?.namespaces[type];
+        if (inode === undefined) continue;
+        t.equal(inode, inodeOf(`/proc/self/ns/${type}`));
+        const info = find(seen, inode);
+        t.equal(info?.type, type);
+        t.ok((info?.processes ?? 0) > 0);
+        t.ok((info?.pid ?? 0) <= process.pid);
+      }
+    });
+
+    t.test('finds a namespace that only an open fd holds', { skip }, async (t) => {
+      const child = await value(spawn('cat', [], made(backend, ['uts'])));
+      const held = await withChild(child, () => value(openNamespace({ process: child, type: 'uts' })));
+      try {
+        const info = find(look(backend), held.inode);
+        t.match(info, { type: 'uts', processes: 0, pid: null });
+        t.ok(info?.holders.fds.some(({ pid, fd }) => pid === process.pid && fd === held.fd));
+      } finally {
+        held.close();
+      }
+      t.equal(find(look(backend), held.inode), undefined, 'and no longer than that');
+    });
+
+    t.test('finds a namespace that only a thread is in', { skip }, async (t) => {
+      const fixture = fileURLToPath(new URL('./fixtures/thread-apart.js', import.meta.url));
+      // The thread makes its system call by the ffi backend, whichever one looks.
+      if (!BACKENDS.includes('ffi')) return void t.pass('no ffi', { skip: 'the fixture needs the ffi backend' });
+      const own = PRIVILEGED ? {} : { namespaces: ['user'] as const, mapRootUser: true };
+      const child = await value(spawn(process.execPath, [fixture], { ...own, backend }));
+      await withChild(child, async () => {
+        t.equal(await lineReader(child.stdout)(), 'ready');
+        const uts = inodeOf(`/proc/${child.pid}/ns/uts`);
+        const apart = look(backend).namespaces.filter(
+          ({ type, holders }) => type === 'uts' && holders.threads.some(({ pid }) => pid === child.pid),
+        );
+        t.equal(apart.length, 1);
+        t.not(apart[0]?.inode, uts);
+        t.equal(apart[0]?.processes, 0);
+        t.ok(apart[0]?.holders.threads.every(({ pid, tid }) => pid === child.pid && tid !== pid));
+      });
+    });
+
+    t.test(
+      'finds a namespace that only a mount holds, and where',
+      { skip: skip || !toolPath('unshare') },
+      async (t) => {
+        const dir = mkdtempSync(join(tmpdir(), 'ns-inspect-'));
+        const file = join(dir, 'pinned');
+        const script = `: >${file} && unshare --uts=${file} true && stat -L -c %i ${file} && exec cat`;
+        const child = await value(spawn('sh', ['-c', script], made(backend, ['mnt'])));
+        await withChild(child, async () => {
+          const inode = Number(await lineReader(child.stdout)());
+          const info = find(look(backend), inode);
+          t.match(info, { type: 'uts', processes: 0 });
+          t.strictSame(info?.holders.pins, [{ path: file, mountNamespace: inodeOf(`/proc/${child.pid}/ns/mnt`) }]);
+        });
+        rmSync(dir, { recursive: true });
+      },
+    );
+  });
+}
+
+t.test('inspect() on ffi', { skip: !BACKENDS.includes('ffi') }, async (t) => {
+  t.test('tells owner and parent, also of namespaces that only their relatives hold', { skip }, async (t) => {
+    const spec = { backend: 'ffi', namespaces: ['user', 'uts'], mapRootUser: true } as const;
+    const inner = "exec unshare -U -r sh -c 'echo ready; exec cat'";
+    if (toolPath('unshare') === null) return void t.pass('no unshare', { skip: 'there is no unshare in PATH' });
+    const child = await value(spawn('sh', ['-c', inner], spec));
+    await withChild(child, async () => {
+      t.equal(await lineReader(child.stdout)(), 'ready');
+      const seen = look('ffi');
+      const user = find(seen, inodeOf(`/proc/${child.pid}/ns/user`));
+      const uts = find(seen, inodeOf(`/proc/${child.pid}/ns/uts`));
+      const between = find(seen, uts?.owner ?? 0);
+      t.match(user, { type: 'user', parent: between?.inode, owner: between?.inode });
+      t.match(between, { type: 'user', processes: 0, pid: null, parent: inodeOf('/proc/self/ns/user') });
+      t.match(between, { ownerUid: process.geteuid?.(), holders: { descendants: true } });
+      t.match(user?.uidMap, /^0 /);
+    });
+  });
+
+  t.test('asks in a few FFI calls, however many processes there are', async (t) => {
+    look('ffi');
+    const before = ffiCalls.count;
+    const { processes } = look('ffi');
+    const calls = ffiCalls.count - before;
+    t.ok(calls < 25, `${calls} calls for ${processes.length} processes`);
+  });
+});
+
+t.test(
+  'inspect() as an ordinary user counts what it could not see',
+  { skip: PRIVILEGED && 'is about ordinary users' },
+  async (t) => {
+    const { unseen, processes } = inspect()._unsafeUnwrap();
+    t.ok(unseen.processes > 0 || processes.some(({ pid }) => pid === 1));
+  },
+);
