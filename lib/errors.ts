@@ -51,6 +51,7 @@ export const SETUP_STEPS = [
   'mount-proc',
   'hostname',
   'domainname',
+  'init',
   'stdio',
   'rlimits',
   'capabilities',

@@ -20,6 +20,7 @@ export const plainPlan = (command: string, args: readonly string[]): SpawnPlan =
   process: null,
   cwd: null,
   stdio: [{ type: 'ignore' }, { type: 'ignore' }, { type: 'pipe' }],
+  init: false,
   detached: false,
   parentDeathSignal: null,
   enter: null,

@@ -180,6 +180,7 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       process: planProcess(spec),
       cwd: optional(spec.cwd, (cwd) => pathString('cwd', cwd)),
       stdio: planStdio(spec.stdio),
+      init: flag('init', spec.init).andThen((init) => (init ? needs('init', init, types, 'pid') : ok(init))),
       detached: flag('detached', spec.detached),
       parentDeathSignal: planParentDeath(spec),
       enter: ok(null),

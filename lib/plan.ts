@@ -113,6 +113,8 @@ export interface SpawnPlan {
   readonly process: ProcessPlan | null;
   readonly cwd: string | null;
   readonly stdio: readonly StdioPlan[];
+  /** The command is a child of a small pid 1. */
+  readonly init: boolean;
   readonly detached: boolean;
   /** A signal number. */
   readonly parentDeathSignal: number | null;

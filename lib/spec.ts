@@ -113,6 +113,12 @@ export interface SpawnSpec {
   readonly timeoutMs?: number;
   /** `SIGKILL` when left out: pid 1 of a pid namespace ignores every signal it has no handler for but this one. */
   readonly killSignal?: SignalName;
+  /**
+   * Makes a small process pid 1, and the command its child: it takes the status of every orphan, passes on every signal that
+   * can be caught, and its end ends whatever is left inside. The child's pid is that of pid 1. Wants `pid`. Without it the
+   * command itself is pid 1: signals that it has no handler for do nothing to it, and orphans become its children.
+   */
+  readonly init?: boolean;
   /** Starts the child in a session of its own; see setsid(2). */
   readonly detached?: boolean;
   /**

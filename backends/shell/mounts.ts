@@ -4,8 +4,9 @@ import type { SpawnPlan } from '../../lib/plan.ts';
 
 const NEEDS = 'the ffi backend: mount(8) follows symbolic links out of a new root, and tells no errno';
 
-/** Refuses mounts and roots, by the option that asks for them. */
-export const refuseMounts = ({ mounts, root }: SpawnPlan): Result<void, Unsupported> => {
+/** Refuses mounts, roots and an init, by the option that asks for them. */
+export const refuseMounts = ({ mounts, root, init }: SpawnPlan): Result<void, Unsupported> => {
+  if (init) return err(unsupported('shell', 'init', 'the ffi backend: no tool of util-linux stays behind as pid 1'));
   if (root !== null) return err(unsupported('shell', 'root', NEEDS));
   return mounts.length > 0 ? err(unsupported('shell', 'mounts', NEEDS)) : ok(undefined);
 };

@@ -2,7 +2,7 @@ const NUL = 'a\0b';
 /** See BadOption. */
 type BadMount = readonly [
   option: string,
-  spec: { readonly [K in 'mounts' | 'root' | 'namespaces' | 'propagation' | 'mountProc']?: unknown },
+  spec: { readonly [K in 'mounts' | 'root' | 'namespaces' | 'propagation' | 'mountProc' | 'init']?: unknown },
   wanted: RegExp,
 ];
 
@@ -68,6 +68,8 @@ export const BAD_MOUNTS: readonly BadMount[] = [
   entry('.to', { type: 'symlink', target: '/l' }, /a path/),
   entry('.to', { type: 'symlink', target: '/l', to: '' }, /not empty/),
   entry('.propagation', { type: 'propagation', target: '/' }, /one of private/),
+  ['init', { init: true }, /"pid" among the namespaces/],
+  ['init', { namespaces: ['pid'], init: 1 }, /true or false/],
   ['root', { root: 7 }, /a path/],
   ['root', { root: { source: '/srv' } }, /type: "bind"/],
   ['root', { root: '' }, /not empty/],

@@ -23,6 +23,7 @@ export const PLAIN: SpawnPlan = {
   process: null,
   cwd: null,
   stdio: [{ type: 'ignore' }, { type: 'ignore' }, { type: 'ignore' }],
+  init: false,
   detached: false,
   parentDeathSignal: null,
   enter: null,
@@ -104,6 +105,7 @@ const planWith = (namespaces: readonly NamespaceType[]): fc.Arbitrary<SpawnPlan>
       return {
         ...rest,
         namespaces,
+        init: false,
         mounts: [],
         root: null,
         enter: null,

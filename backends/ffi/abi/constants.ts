@@ -104,11 +104,11 @@ export const NSFS = {
 /** linux/prctl.h */
 export const PRCTL = {
   PR_SET_PDEATHSIG: 1,
+  PR_SET_DUMPABLE: 4,
   PR_SET_KEEPCAPS: 8,
   PR_CAPBSET_DROP: 24,
   PR_SET_SECUREBITS: 28,
   PR_SET_NO_NEW_PRIVS: 38,
-  PR_SET_DUMPABLE: 4,
   PR_CAP_AMBIENT: 47,
   PR_CAP_AMBIENT_RAISE: 2,
   PR_CAP_AMBIENT_CLEAR_ALL: 4,
@@ -127,7 +127,11 @@ export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;
 export const CLOCK = { CLOCK_MONOTONIC: 1 } as const;
 
 /** linux/wait.h */
-export const WAIT = { WNOHANG: 1, __WALL: 0x40000000 } as const;
+export const WAIT = { WNOHANG: 1, WEXITED: 4, WNOWAIT: 0x1000000, __WALL: 0x40000000 } as const;
+/** struct siginfo of asm-generic/siginfo.h: si_pid of a child, and the size of all. */
+export const SIGINFO = { pid: 16, size: 128 } as const;
+/** asm-generic/poll.h */
+export const POLL = { POLLIN: 1 } as const;
 
 /** struct clone_args of linux/sched.h: offsets of what is filled in, and the size of its second version. */
 export const CLONE_ARGS = { flags: 0, pidfd: 8, parentTid: 24, exitSignal: 32, cgroup: 80, size: 88 } as const;

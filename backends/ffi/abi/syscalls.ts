@@ -63,10 +63,15 @@ const SYSCALLS = {
   pivot_root: [155, 41],
   readlinkat: [267, 78],
   symlinkat: [266, 36],
+  ppoll: [271, 73],
+  rt_sigtimedwait: [128, 137],
+  setpgid: [109, 154],
+  signalfd4: [289, 74],
   umask: [95, 166],
   umount2: [166, 39],
   getpid: [39, 172],
   getxattr: [191, 8],
+  waitid: [247, 95],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>;
 
 /** What the runner takes for the end of a program that Node runs. */

@@ -16,6 +16,7 @@ import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { OP, RECORD } from '../program/layout.ts';
 import { addCredentials } from './credential-ops.ts';
 import { addEnter, addEnteredIds } from './enter-ops.ts';
+import { addInit } from './init-ops.ts';
 import { addMountProc, addMounts } from './mount-ops.ts';
 import type { MountApi } from './mount-target.ts';
 import type { Placement } from './placement.ts';
@@ -40,17 +41,17 @@ export interface Mailbox {
   readonly status: number;
   /** The pipe on which the child waits until its id maps are written: [the child's end, ours]; null without. */
   readonly go: number | null;
-  /** Pipes of stdio: both ends as pipe2 gives them; null where there is none. */
+  /** Pipes of stdio: both ends as pipe2 gives them; null where there is none. With init one more, where it tells how the command ended. */
   readonly pipes: readonly (number | null)[];
 }
 
 /** Lays out the mailbox in the child's program. */
-export const addMailbox = (program: ProgramBuilder, { idMap, stdio }: SpawnPlan): Mailbox => {
+export const addMailbox = (program: ProgramBuilder, { idMap, stdio, init }: SpawnPlan): Mailbox => {
   const pair = (): number => program.int32s(-1, -1);
   return {
     status: pair(),
     go: idMap?.writer === 'parent' ? pair() : null,
-    pipes: stdio.map(({ type }) => (type === 'pipe' ? pair() : null)),
+    pipes: [...stdio.map(({ type }) => (type === 'pipe' ? pair() : null)), ...(init ? [pair()] : [])],
   };
 };
 
@@ -163,6 +164,11 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   const ends = mailbox.pipes.map((pair, fd) =>
     pair === null ? null : int32At(pair + childEndOffset(fd), `pipe${fd}`),
   );
+  const tell = ends[plan.stdio.length];
+  if (tell) {
+    const others = [status, devNull, ...ends].filter((fd) => fd !== null);
+    addInit(program, plan, { tell, others, strays }, fail);
+  }
   addStdio(program, plan, ends, devNull, fail);
   addCloseOthers(program, plan, strays, fail);
   addRlimits(program, plan, fail);

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from 'neverthrow';
 import type { SpawnTiming } from '../../../lib/backend.ts';
-import { type ExitLost, exitLost, type LaunchError } from '../../../lib/errors.ts';
+import { type ExitLost, exitLost, type LaunchError, unsupported } from '../../../lib/errors.ts';
 import { exitStatus } from '../../../lib/exit.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import type { Host } from '../host.ts';
@@ -21,8 +21,10 @@ const reportOf = (program: ProgramBuilder, { first, report, read }: Measurement)
 };
 
 /** Does one spawn from clone to reaping in a single run. */
-export const measure = (host: Host, plan: SpawnPlan): Result<SpawnTiming, LaunchError | ExitLost> =>
-  launchPlan(host, plan, true).andThen(({ compiled, pid }): Result<SpawnTiming, LaunchError | ExitLost> => {
+export const measure = (host: Host, plan: SpawnPlan): Result<SpawnTiming, LaunchError | ExitLost> => {
+  // How the command ended is told to who has time to listen.
+  if (plan.init) return err(unsupported('ffi', 'measuring with init', 'a spec without it, or a clock around run()'));
+  return launchPlan(host, plan, true).andThen(({ compiled, pid }): Result<SpawnTiming, LaunchError | ExitLost> => {
     const { launch, carrier, slots } = compiled;
     const { measurement } = slots;
     if (measurement === null) return err(exitLost(pid));
@@ -41,3 +43,4 @@ export const measure = (host: Host, plan: SpawnPlan): Result<SpawnTiming, Launch
       status,
     });
   });
+};

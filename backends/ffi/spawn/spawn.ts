@@ -4,10 +4,11 @@ import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Launched } from '../../../lib/backend.ts';
 import { ERRNO } from '../../../lib/errno.ts';
 import { type ExitLost, exitLost, type LaunchError, type SignalFailed, signalFailed } from '../../../lib/errors.ts';
-import type { ExitStatus } from '../../../lib/exit.ts';
+import { type ExitStatus, exitStatus } from '../../../lib/exit.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import { SIG } from '../abi/constants.ts';
 import type { Host } from '../host.ts';
+import { num, shown } from '../program/argument.ts';
 import { type Followed, Reaper } from '../reaper.ts';
 import { childEndOffset } from './child-program.ts';
 import type { CompiledSpawn } from './compile.ts';
@@ -58,9 +59,22 @@ const reaperOf = (host: Host): Reaper => {
   return made;
 };
 
-/** Our ends of the pipes of stdio; -1 where there is none. */
+/** Our ends of the pipes of stdio, and of what init tells; -1 where there is none. */
 const ourEnds = ({ mailbox, int32 }: CompiledSpawn): readonly number[] =>
   mailbox.pipes.map((pair, fd) => (pair === null ? -1 : int32(pair + 4 - childEndOffset(fd))));
+
+/** How the command ended, as its init tells; null when init itself was killed. */
+const told = (host: Host, fd: number): number | null => {
+  let status = 0;
+  const read = host
+    .runCalls((program) => {
+      status = program.int32s(0, 0);
+      program.op('read', [num(fd), shown(status, '&status'), num(4)], { onError: 'next' });
+      program.op('close', [num(fd)], { onError: 'next' });
+    })
+    .map((program) => (program.result(0) === 4 ? program.read32(status) : null));
+  return read.unwrapOr(null);
+};
 
 const openStreams = (fds: readonly number[]): (Readable | Writable | null)[] =>
   fds.map((fd, index) => (fd < 0 ? null : new Socket({ fd, readable: index !== 0, writable: index === 0 })));
@@ -88,7 +102,9 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   const { mailbox, int32 } = compiled;
   const statusFd = int32(mailbox.status);
   const go = mailbox.go === null ? null : int32(mailbox.go + 4);
-  const ends = ourEnds(compiled);
+  const all = ourEnds(compiled);
+  const ends = all.slice(0, plan.stdio.length);
+  const [initFd = -1] = all.slice(plan.stdio.length);
   let stdio: readonly (Readable | Writable | null)[] = [];
   /** A signal that came while the process that goes on was not known yet. */
   let pending: number | null = null;
@@ -132,7 +148,7 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
       stdio = openStreams(ends);
       return ok(current.pid);
     }
-    closeFds(host, ends);
+    closeFds(host, all);
     const ended = await current.ended;
     const written = await mapped;
     if (written?.isErr()) return err(written.error);
@@ -142,7 +158,9 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   const exit = async (): Promise<Result<ExitStatus, ExitLost>> => {
     if ((await started).isErr()) return err(exitLost(pid));
     const ended = await current.ended;
-    return ended === null ? err(exitLost(current.pid)) : ok(ended);
+    const status = initFd < 0 ? null : told(host, initFd);
+    if (ended === null) return err(exitLost(current.pid));
+    return ok(status === null ? ended : exitStatus(status, ended.usage));
   };
   return ok({
     started,

@@ -32,7 +32,14 @@ const NEEDS = 'a carrier: an executable memfd, or a directory that files may be 
  * non-dumpable for good, a time namespace is entered by a clone with memory of its own, and a child that waits for its
  * id maps would keep Node from writing them.
  */
-export const refuseStraight = ({ namespaces, idMap, enter, network, credentials }: SpawnPlan): Unsupported | null => {
+export const refuseStraight = ({
+  namespaces,
+  idMap,
+  enter,
+  network,
+  credentials,
+  init,
+}: SpawnPlan): Unsupported | null => {
   const joined = enter?.joins.find(({ type }) => type === 'user' || type === 'pid' || type === 'time');
   if (joined !== undefined) return unsupported('ffi', `entering a ${joined.type} namespace`, NEEDS);
   if (enter !== null && namespaces.includes('pid'))
@@ -40,6 +47,7 @@ export const refuseStraight = ({ namespaces, idMap, enter, network, credentials 
   if (enter !== null && (enter.userParentOf !== null || enter.uid !== null || enter.gid !== null)) {
     return unsupported('ffi', 'other credentials', NEEDS);
   }
+  if (init) return unsupported('ffi', 'init', NEEDS);
   if (namespaces.includes('time')) return unsupported('ffi', 'a new time namespace', NEEDS);
   if (network !== null && usesCaller(network)) return unsupported('ffi', "an interface of the caller's network", NEEDS);
   if (idMap?.writer === 'parent') return unsupported('ffi', 'id maps that the child may not write itself', NEEDS);

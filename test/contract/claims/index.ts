@@ -10,6 +10,7 @@ import { exitStatuses } from './exit-statuses.ts';
 import { failures } from './failures.ts';
 import { foundingArticle } from './founding-article.ts';
 import { idMaps } from './id-maps.ts';
+import { inits } from './inits.ts';
 import { limits } from './limits.ts';
 import { mountKinds } from './mount-kinds.ts';
 import { mountList } from './mount-list.ts';
@@ -42,6 +43,7 @@ export const CLAIMS = {
   argumentLists,
   execErrors,
   exitStatuses,
+  inits,
   signals,
   stopping,
   limits,
