@@ -14,6 +14,7 @@ export interface TypedOptions {
   readonly backendFromEnv?: string | undefined;
   readonly quick?: boolean;
   readonly all?: boolean;
+  readonly phases?: boolean;
   readonly budget?: string;
   readonly peers?: boolean;
   readonly json?: boolean;
@@ -54,6 +55,8 @@ const USUAL = { iterations: 300, mostMs: null };
 const QUICK = { iterations: 100, mostMs: 20_000 };
 /** All 256 sets: fewer rounds make a model of many medians as certain as many rounds make one. */
 const LATTICE = { iterations: 100, mostMs: 240_000 };
+/** Tear-down waits for the kernel, a quarter of a second each round. */
+const PHASES = { iterations: 100, mostMs: 60_000 };
 const MOST_BUDGET_SECONDS = 86_400;
 
 /** Runs of one program on one machine differ by so many percent before anybody has changed anything. */
@@ -99,7 +102,9 @@ const backendNames = ({ backend, backendFromEnv }: TypedOptions): Result<readonl
  */
 export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOption> => {
   const quick = typed.quick === true ? QUICK : USUAL;
-  const usual = typed.all === true ? { ...LATTICE, ...(typed.quick === true ? QUICK : {}) } : quick;
+  const mode = typed.all === true ? LATTICE : PHASES;
+  const usual =
+    typed.all === true || typed.phases === true ? { ...mode, ...(typed.quick === true ? QUICK : {}) } : quick;
   const [command = '/bin/true', ...args] = typed.command;
   const sets = Result.combine(
     (typed.flags ?? []).map((value) =>
@@ -129,6 +134,16 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
   if (seed.isErr()) return err(seed.error);
   if (format.isErr()) return err(format.error);
   if (budget.isErr()) return err(budget.error);
+  if (typed.all === true && typed.phases === true) {
+    return err({ option: '--phases', value: 'on', wanted: 'it without --all: they are two runs' });
+  }
+  if (typed.phases === true && !(command.startsWith('/') && args.length === 0)) {
+    return err({
+      option: '--phases',
+      value: typed.command.join(' '),
+      wanted: 'an absolute path without arguments for a command',
+    });
+  }
   if (typed.all === true && sets.value.length > 0) {
     return err({
       option: '--flags',
@@ -146,6 +161,7 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
       iterations: iterations.value,
       warmup: warmup.value,
       lattice: typed.all === true,
+      phases: typed.phases === true,
       mostMs: budget.value,
       peers: typed.peers !== false,
       seed: seed.value,

@@ -7,8 +7,11 @@ import { type MarginalCosts, marginalCosts } from './lattice/marginal-costs.ts';
 import { type Context, readContext } from './measure/context.ts';
 import { type Disturbance, watchNeighbours } from './measure/neighbours.ts';
 import type { OpenedBackends } from './measure/open-backends.ts';
+import { operationSampler } from './measure/operation-sampler.ts';
 import { measureRounds, type Rounds } from './measure/rounds.ts';
 import { samplersOf } from './measure/samplers.ts';
+import { operationsOf } from './phases/operations.ts';
+import { type Phase, phasesOf } from './phases/phases.ts';
 import { seededRandom } from './statistics/random.ts';
 import { cutWarmUp, levelsOf } from './warm-up.ts';
 import { findWarnings, type Warning } from './warnings.ts';
@@ -24,6 +27,8 @@ export interface BenchOptions {
   readonly peers: boolean;
   /** Measures all sets, or as many as there is time for, and lays a model through them. */
   readonly lattice: boolean;
+  /** Takes the time of the parts of a spawn instead, of single steps and of what comes after the end. */
+  readonly phases: boolean;
   readonly seed: number;
   readonly command: string;
   readonly args: readonly string[];
@@ -42,6 +47,8 @@ export interface BenchRun {
   readonly tables: readonly Table[];
   /** What each flag costs; of a lattice only. */
   readonly marginal: readonly MarginalCosts[];
+  /** Where the time goes; none unless that was asked for. */
+  readonly phases: readonly Phase[];
   readonly warnings: readonly Warning[];
 }
 
@@ -59,7 +66,7 @@ export const runBench = async (
   { stop, onRound }: BenchHooks,
 ): Promise<BenchRun> => {
   const startedAt = new Date();
-  const { sets, iterations, warmup, mostMs, peers, lattice, seed, command, args } = options;
+  const { sets, iterations, warmup, mostMs, peers, lattice, phases, seed, command, args } = options;
   const context = readContext(opened.context);
   const backends = new Map(opened.measurable.map(({ name, choice }) => [name, choice]));
   const random = seededRandom(seed);
@@ -75,11 +82,16 @@ export const runBench = async (
     return (performance.now() - start) / Math.max(1, 2 * few.size);
   };
   const design = lattice ? designOf(affordableSize(await caseMs(), mostMs, iterations)) : null;
-  const cases = chosen(design?.sets ?? sets);
+  const cases = phases ? [] : chosen(design?.sets ?? sets);
+  const operations = phases ? operationsOf(sets, privileged, command) : [];
+  const [self] = opened.measurable.filter(({ timesItself }) => timesItself);
+  const timed = operations.flatMap(({ group, name, what }) =>
+    self === undefined ? [] : [[`${group}:${name}`, operationSampler(what, self.choice)] as const],
+  );
   // The very first round loads code and fills caches, whatever the others do.
   const uncounted = warmup === 'auto' ? 1 : warmup;
   const disturbanceSince = watchNeighbours();
-  const measured = await measureRounds(samplers(cases), {
+  const measured = await measureRounds(phases ? new Map(timed) : samplers(cases), {
     iterations,
     warmup: uncounted,
     mostMs,
@@ -107,6 +119,7 @@ export const runBench = async (
     disturbance,
     tables,
     marginal,
+    phases: phasesOf(operations, rounds),
     warnings,
   };
 };

@@ -1,15 +1,11 @@
 import type { Rounds, Series } from './measure/rounds.ts';
-import { QUANTITIES } from './measure/sample.ts';
 import { warmUpLength } from './statistics/change-point.ts';
 import { roundLevels } from './statistics/levels.ts';
 
 /** Every list of durations that has one for each round. */
 const wholeLists = ({ rounds, series }: Rounds): readonly (readonly number[])[] =>
   [...series.values()].flatMap(({ samples }) =>
-    QUANTITIES.flatMap((quantity) => {
-      const list = samples[quantity];
-      return list?.length === rounds ? [list] : [];
-    }),
+    Object.values(samples).flatMap((list) => (list?.length === rounds ? [list] : [])),
   );
 
 /** How slow each round was, over all cases. */
@@ -22,7 +18,9 @@ const withoutFirst = (rounds: Rounds, count: number): Rounds => ({
     [...rounds.series].map(([id, { samples, refused }]): [string, Series] => [
       id,
       {
-        samples: Object.fromEntries(Object.entries(samples).map(([quantity, list]) => [quantity, list.slice(count)])),
+        samples: Object.fromEntries(
+          Object.entries(samples).map(([quantity, list = []]) => [quantity, list.slice(count)]),
+        ),
         refused,
       },
     ]),

@@ -15,6 +15,7 @@ Without --flags: none, each type alone, and the usual combinations.
 Examples:
   ns-bench --quick
   ns-bench --all --budget 120
+  ns-bench --phases
   ns-bench --flags pid+mnt+net --flags user,net -n 1000
   ns-bench --json --no-peers -- /bin/echo hello > run.json
   ns-bench --save before.json; sudo reboot; ns-bench --compare before.json
@@ -31,6 +32,7 @@ const program = ({ stdout }: BenchIo): Command =>
     .option('-w, --warmup <count>', 'rounds that do not count, or auto: as many as were slower than the rest', 'auto')
     .option('--backend <name>', 'auto (all that are available), ffi or shell (default: NS_BACKEND, else auto)')
     .option('--all', 'measure all 256 sets, or a balanced part, and what each flag and each pair adds')
+    .option('--phases', 'measure where the time goes: clone, execve, exit, single steps, tear-down')
     .option('--budget <seconds>', 'begin no round after so long (default: none, with --all 240)')
     .option('--quick', 'fewer rounds, none begun after 20 seconds')
     .option('--peers', "measure Node's child_process and unshare(1) beside the library (default)")

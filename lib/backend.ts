@@ -3,6 +3,7 @@ import type { Result, ResultAsync } from 'neverthrow';
 import type { BackendUnavailable, ExitLost, LaunchError, SignalFailed, Unsupported } from './errors.ts';
 import type { ExitStatus } from './exit.ts';
 import type { KernelReader } from './kernel-reader.ts';
+import type { KernelOperation, OperationTimes } from './operation.ts';
 import type { SpawnPlan } from './plan.ts';
 import type { Probe } from './probe.ts';
 
@@ -52,4 +53,6 @@ export interface Backend {
   readonly fileCapabilities?: (path: string) => string | null | undefined;
   /** Answers questions about namespaces; without it /proc is read by Node.js, and what only an ioctl tells stays unknown. */
   readonly reader?: () => Result<KernelReader, BackendUnavailable>;
+  /** Takes the time of one operation, with the calling thread blocked; left out by a backend that cannot. */
+  readonly time?: (operation: KernelOperation) => Result<OperationTimes, LaunchError | ExitLost>;
 }

@@ -56,6 +56,7 @@ export type {
 } from './inspect/model.ts';
 export type { KernelReader, Question, Relations, Step } from './kernel-reader.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
+export { measureOperation } from './measure-operation.ts';
 export type {
   BindMount,
   ChangeEntry,
@@ -92,6 +93,7 @@ export type {
   RouteSpec,
 } from './network.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
+export type { KernelOperation, OperationTimes } from './operation.ts';
 export type {
   ClockOffset,
   CredentialsPlan,

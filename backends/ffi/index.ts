@@ -8,6 +8,7 @@ import { readerOf } from './reader.ts';
 import { explain } from './spawn/explain.ts';
 import { measure } from './spawn/measure.ts';
 import { launch } from './spawn/spawn.ts';
+import { timeOperation } from './stopwatch/time.ts';
 
 let told: { readonly way: Way | undefined; readonly result: ReturnType<Backend['available']> } | null = null;
 
@@ -38,4 +39,5 @@ export const ffiBackend: Backend = {
     host()
       .map((opened) => fileCapabilities(opened, path))
       .unwrapOr(undefined),
+  time: (operation) => host().andThen((opened) => timeOperation(opened, operation)),
 };

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { shuffle } from 'simple-statistics';
-import type { Quantity, Refusal, Sample, Sampler } from './sample.ts';
-import { QUANTITIES } from './sample.ts';
+import type { Durations, Refusal, Sampler } from './sample.ts';
 
 /** How long to measure, and how to stop. */
 export interface RoundsSpec {
@@ -22,7 +21,7 @@ export interface RoundsSpec {
 /** What one case gave. */
 export interface Series {
   /** By quantity, in the order of the rounds. */
-  readonly samples: Readonly<Partial<Record<Quantity, readonly number[]>>>;
+  readonly samples: Readonly<Partial<Record<string, readonly number[]>>>;
   /** Why it gave nothing, or nothing more. */
   readonly refused: Refusal | null;
 }
@@ -35,11 +34,10 @@ export interface Rounds {
   readonly series: ReadonlyMap<string, Series>;
 }
 
-type Collected = { samples: Partial<Record<Quantity, number[]>>; refused: Refusal | null };
+type Collected = { samples: Partial<Record<string, number[]>>; refused: Refusal | null };
 
-const keep = (into: Collected, sample: Sample): void => {
-  for (const quantity of QUANTITIES) {
-    const value = sample[quantity];
+const keep = (into: Collected, sample: Durations): void => {
+  for (const [quantity, value] of Object.entries(sample)) {
     if (value === undefined) continue;
     into.samples[quantity] ??= [];
     into.samples[quantity].push(value);
@@ -78,7 +76,7 @@ export const measureRounds = async (
   const start = performance.now();
   for (let round = -warmup; round < iterations; round += 1) {
     if (round > 0 && mostMs !== null && performance.now() - start > mostMs) return snapshot(round, 'out-of-time');
-    const results = new Map<Collected, Sample>();
+    const results = new Map<Collected, Durations>();
     for (const [id, sampler] of shuffle([...samplers], random)) {
       const into = collected.get(id);
       if (into === undefined || into.refused !== null) continue;

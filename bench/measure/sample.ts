@@ -1,7 +1,7 @@
 import type { Result } from 'neverthrow';
 
 /** What can be timed, nanoseconds each. */
-export interface Sample {
+export type Sample = {
   /** Until clone3(2) had returned, inside the program. */
   readonly cloneNs?: number;
   /** Until the child had been reaped, inside the program. */
@@ -10,7 +10,7 @@ export interface Sample {
   readonly exitKnownNs?: number;
   /** Until the call that started the child gave the event loop back. */
   readonly blockedNs?: number;
-}
+};
 
 /** A duration of a {@link Sample}. */
 export type Quantity = keyof Sample;
@@ -28,8 +28,11 @@ export interface Refusal {
 /** Where a sampler leaves the means to end its child early; called at most once a sample. */
 type OnRunning = (kill: () => void) => void;
 
+/** Durations by what they are of, nanoseconds. */
+export type Durations = Readonly<Partial<Record<string, number>>>;
+
 /** Starts one child, waits for its end and tells what that took. */
-export type Sampler = (onRunning: OnRunning) => Promise<Result<Sample, Refusal>>;
+export type Sampler = (onRunning: OnRunning) => Promise<Result<Durations, Refusal>>;
 
 /** Nanoseconds since `start`, both of process.hrtime.bigint. */
 export const nsSince = (start: bigint): number => Number(process.hrtime.bigint() - start);

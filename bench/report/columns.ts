@@ -2,6 +2,7 @@ import type { Row, Table } from '../analysis.ts';
 import { isDistinct } from '../statistics/difference.ts';
 import { logBins } from '../statistics/histogram.ts';
 import type { Summary } from '../statistics/summary.ts';
+import { bars } from './bars.ts';
 import type { Look } from './paint.ts';
 import { inUnit, signedInUnit, type Unit } from './unit.ts';
 
@@ -15,21 +16,13 @@ export interface Column {
 
 const perSecond = (ops: number): string => (ops >= 100 ? ops.toFixed(0) : ops.toPrecision(3));
 
-const BARS = '▁▂▃▄▅▆▇█';
 const BINS = 16;
 
 /** A histogram of one line: all rows of a table on one scale, which is logarithmic. */
 const distributionOn = (rows: Table['rows']): ((row: Row) => string) => {
   const low = Math.max(1, Math.min(...rows.flatMap(({ summary }) => (summary === null ? [] : [summary.min]))));
   const high = Math.max(...rows.flatMap(({ summary }) => (summary === null ? [] : [summary.p99])));
-  return ({ samples }) => {
-    const counts = logBins(samples, low, high, BINS);
-    const most = Math.max(...counts);
-    return counts
-      .map((count) => (count === 0 ? ' ' : BARS[Math.ceil((count / most) * BARS.length) - 1]))
-      .join('')
-      .replaceAll(' ', '·');
-  };
+  return ({ samples }) => bars(logBins(samples, low, high, BINS));
 };
 
 /** All columns of a table, in their order. */

@@ -4,7 +4,7 @@ import { SCHEMA, SCHEMA_VERSION } from '../schema.ts';
 
 /** The run as plain data: everything that was measured, and what was computed of it. */
 export const jsonReport = (
-  { startedAt, options, context, cases, rounds, warmup, disturbance, tables, marginal, warnings }: BenchRun,
+  { startedAt, options, context, cases, rounds, warmup, disturbance, tables, marginal, phases, warnings }: BenchRun,
   version: string,
 ) => ({
   schema: SCHEMA,
@@ -18,6 +18,7 @@ export const jsonReport = (
     warmup: options.warmup,
     peers: options.peers,
     lattice: options.lattice,
+    phases: options.phases,
     seed: options.seed,
     mostMs: options.mostMs,
   },
@@ -50,5 +51,6 @@ export const jsonReport = (
     unrankable,
   })),
   marginalCosts: marginal,
+  phases,
   warnings,
 });

@@ -4,6 +4,7 @@ import { Footnotes } from './footnotes.ts';
 import { drawHeader } from './header.ts';
 import { drawMarginalCosts } from './marginal.ts';
 import type { Look } from './paint.ts';
+import { drawPhases } from './phases.ts';
 import { drawTable } from './table.ts';
 import { wrap } from './wrap.ts';
 
@@ -39,10 +40,11 @@ export const drawReport = (run: BenchRun, version: string, look: Look): string =
   const footnotes = new Footnotes();
   const whole = run.rounds.rounds > 0 && run.tables.every(isShort);
   const drawn = whole ? run.tables.map((table) => drawTable(table, footnotes, look)) : [];
+  const phases = drawPhases(run.phases, footnotes, look);
   const marginal = run.marginal.map((costs) => drawMarginalCosts(costs, look));
   const left = new Set(drawn.flatMap((table) => table.left));
   const notes = [...footnotes.lines(), ...notesOf(run, left)].map((line) => look.paint.dim(wrap(line, look.width, 2)));
-  return `${[drawHeader(run, version, look), ...drawn.map(({ text }) => text), ...marginal, notes.join('\n')]
+  return `${[drawHeader(run, version, look), ...drawn.map(({ text }) => text), ...marginal, ...phases, notes.join('\n')]
     .filter((part) => part !== '')
     .join('\n\n')}\n`;
 };

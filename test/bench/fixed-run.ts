@@ -70,6 +70,7 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
     mostMs: null,
     peers: true,
     lattice: false,
+    phases: false,
     seed: 11,
     command: '/bin/true',
     args: [],
@@ -85,6 +86,7 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
     disturbance: QUIET,
     tables,
     marginal: [],
+    phases: [],
     warnings: findWarnings(context, { asked: ROUNDS, rounds: ROUNDS, ended, levels: [], disturbance: QUIET }, tables),
   };
 };

@@ -76,7 +76,7 @@ t.test('measureRounds() asks a case that is refused no more, and goes on with th
   const { series } = await measureRounds(samplers, spec());
   t.equal(asked, 5);
   t.same(series.get('late'), { samples: { totalNs: [3, 4] }, refused: refusal });
-  t.equal(series.get('fine')?.samples.totalNs?.length, 6);
+  t.equal(series.get('fine')?.samples['totalNs']?.length, 6);
 });
 
 t.test('measureRounds() drops the round in which it is stopped, and kills its child', async (t) => {

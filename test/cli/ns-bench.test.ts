@@ -103,6 +103,7 @@ t.test('ns-bench tells its version and its options', async (t) => {
     '--backend',
     '--quick',
     '--all',
+    '--phases',
     '--budget',
     '--no-peers',
     '--seed',
@@ -193,6 +194,15 @@ t.test('ns-bench --all tells what each flag adds', { skip: withoutFfi }, async (
   t.match(stdout, /^uts +[+-][\d.]+ +[+-][\d.]+ to [+-][\d.]+/m);
   t.match(stdout, /^Least squares through the medians of \d+ sets/m);
   t.match(await bench([...few, '--flags', 'pid']), { code: 2, stderr: /"--flags" is "pid", wanted it without --all/ });
+});
+
+t.test('ns-bench --phases tells where the time goes', { skip: withoutFfi }, async (t) => {
+  const { code, stdout } = await bench(['--phases', '-n', '2', '-w', '0', '--flags', 'user', '--backend', 'ffi']);
+  t.equal(code, 0);
+  t.match(stdout, /^none +child runs +[\d.]+ .*\n +clone returned +[\d.]+ .*\n +reaped +[\d.]+/m);
+  t.match(stdout, /^nothing \(the clock\) +nothing +[\d.]+/m);
+  t.match(await bench(['--phases', 'true']), { code: 2, stderr: /"--phases" is "true", wanted an absolute path/ });
+  t.match(await bench(['--phases', '--all']), { code: 2, stderr: /wanted it without --all/ });
 });
 
 t.test('ns-bench prints CSV and Markdown', { skip: withoutFfi }, async (t) => {

@@ -72,6 +72,8 @@ const SYSCALLS = {
   getpid: [39, 172],
   getxattr: [191, 8],
   waitid: [247, 95],
+  getppid: [110, 173],
+  sched_yield: [24, 124],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>;
 
 /** What the runner takes for the end of a program that Node runs. */
