@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { type KernelOperation, measureOperation, NAMESPACE_TYPES, openBackend } from '../../lib/index.ts';
 import { countLeaks } from '../leaks.ts';
+import { plainEnv } from '../plain-env.ts';
 
 const ffi = openBackend('ffi');
 const skip = ffi.isErr() ? ffi.error.message : false;
@@ -119,7 +120,10 @@ t.test(
     const told = operations.map((operation) => measureOperation(operation, 'ffi'));
     console.log(JSON.stringify(told.map((one) => one.isOk() ? Object.keys(one.value) : one.error.type)));
   `;
-    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      env: plainEnv(),
+    });
     t.equal(stderr, '');
     const wanted = [['unshare uts'], ['setns ipc'], ['all private', 'tmpfs', 'bind', 'proc']];
     for (const [index, told] of (JSON.parse(stdout) as unknown[]).entries()) {
