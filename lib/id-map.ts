@@ -175,6 +175,21 @@ export const planIdMap = (
   };
 };
 
+/** The maps of a namespace that belongs to somebody else: a privileged caller writes them. */
+export const planOwnedMap = (
+  uid: readonly FullIdRange[],
+  gid: readonly FullIdRange[],
+  setgroups: 'allow' | 'deny' | undefined,
+  owner: Identity,
+): IdMapPlan => ({
+  uid,
+  gid,
+  writer: 'parent',
+  helpers: { uid: null, gid: null },
+  setgroups: setgroups ?? 'allow',
+  become: { uid: becomes(uid, owner.uid), gid: becomes(gid, owner.gid) },
+});
+
 /** The text of a map file. */
 export const idMapText = (ranges: readonly FullIdRange[]): string =>
   ranges.map((range) => `${describe(range)}\n`).join('');

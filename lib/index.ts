@@ -95,6 +95,7 @@ export type {
 export { type OpenedBackend, openBackend } from './open.ts';
 export type { KernelOperation, OperationTimes } from './operation.ts';
 export type {
+  CgroupPlan,
   ClockOffset,
   CredentialsPlan,
   EnterPlan,

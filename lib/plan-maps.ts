@@ -1,5 +1,5 @@
 import { err, ok, Result } from 'neverthrow';
-import { type Checked, flag, NOTHING, needs } from './checks.ts';
+import { type Checked, flag, NOTHING, needs, optional } from './checks.ts';
 import { invalidOption } from './errors.ts';
 import {
   type FullIdRange,
@@ -12,6 +12,7 @@ import {
   idRanges,
   isOwnMap,
   planIdMap,
+  planOwnedMap,
 } from './id-map.ts';
 import type { NamespaceType } from './namespace.ts';
 import type { SpawnSpec } from './spec.ts';
@@ -100,16 +101,30 @@ const checkLines = (option: MapOption, kind: IdKind, ranges: readonly FullIdRang
     : err(invalidOption(option, `${ranges.length} ranges of ${bytes} bytes`, `at most ${most} bytes, a page less one`));
 };
 
+const checkBoth = (uid: readonly FullIdRange[], gid: readonly FullIdRange[]): Checked<null> =>
+  checkLines('uidMap', 'uid', uid).andThen(() => checkLines('gidMap', 'gid', gid));
+
+const isId = (value: unknown): boolean =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xfffffffe;
+
+/** Checks to whom the new user namespace is to belong. */
+export const planOwner = (value: SpawnSpec['owner'], types: ReadonlySet<NamespaceType>): Checked<Identity | null> =>
+  optional(value, (owner) =>
+    typeof owner === 'object' && owner !== null && isId(owner.uid) && isId(owner.gid)
+      ? needs('owner', { uid: owner.uid, gid: owner.gid }, types, 'user')
+      : err(invalidOption('owner', owner, 'uid and gid, from 0 to 4294967294')),
+  );
+
 const finish = (
   uid: readonly FullIdRange[],
   gid: readonly FullIdRange[],
-  setgroups: SpawnSpec['setgroups'],
+  { setgroups, owner }: SpawnSpec,
   own: Identity,
 ): Checked<IdMapPlan> => {
+  // Who owns the namespace writes nothing but its own ids, and those that are mapped are the caller's.
+  if (owner !== undefined) return checkBoth(uid, gid).map(() => planOwnedMap(uid, gid, setgroups, owner));
   if (isOwnMap(uid, gid, setgroups, own)) return ok(planIdMap(uid, gid, setgroups, own));
-  return checkLines('uidMap', 'uid', uid)
-    .andThen(() => checkLines('gidMap', 'gid', gid))
-    .map(() => planIdMap(uid, gid, setgroups, own, mapWriters()));
+  return checkBoth(uid, gid).map(() => planIdMap(uid, gid, setgroups, own, mapWriters()));
 };
 
 /** Words may stand beside a map of the own ids, and are fitted around it; ranges may not. */
@@ -145,5 +160,5 @@ export const planMaps = (spec: SpawnSpec, types: ReadonlySet<NamespaceType>): Ch
   return Result.combine([
     readRanges('uidMap', 'uid', uidMap, own, line(own.uid)),
     readRanges('gidMap', 'gid', gidMap, own, line(own.gid)),
-  ]).andThen(([uid = [], gid = []]) => finish(uid, gid, setgroups, own));
+  ]).andThen(([uid = [], gid = []]) => finish(uid, gid, spec, own));
 };

@@ -3,8 +3,9 @@ import { all, type Checked, flag, kernelString, needs, optional, pathString } fr
 import { invalidOption } from './errors.ts';
 import { isNamespaceType, NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
 import type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
+import { planCgroups } from './plan-cgroup.ts';
 import { planCredentials } from './plan-credentials.ts';
-import { planMaps } from './plan-maps.ts';
+import { planMaps, planOwner } from './plan-maps.ts';
 import { planMounts } from './plan-mounts.ts';
 import { planNetwork } from './plan-network.ts';
 import { planProcess } from './plan-process.ts';
@@ -174,7 +175,9 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       mounts: planMounts(spec, types),
       root: planRoot(spec, types),
       mountProc: planMountProc(spec, types),
+      owner: planOwner(spec.owner, types),
       idMap,
+      cgroups: planCgroups(spec.cgroup),
       timeOffsets: planTimeOffsets(spec, types),
       credentials: idMap.andThen((maps) => planCredentials(spec, types, maps)),
       process: planProcess(spec),

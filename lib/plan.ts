@@ -1,4 +1,4 @@
-import type { IdMapPlan } from './id-map.ts';
+import type { Identity, IdMapPlan } from './id-map.ts';
 import type { MountPlan, Propagation, RootPlan } from './mounts.ts';
 import type { NamespaceType } from './namespace.ts';
 import type { NetworkPlan } from './network.ts';
@@ -71,6 +71,12 @@ export interface ProcessPlan {
   readonly seccomp: string | null;
 }
 
+/** A cgroup in which the command starts, and which hierarchy it is of. */
+export interface CgroupPlan {
+  readonly path: string;
+  readonly version: 1 | 2;
+}
+
 /** What is added to a clock inside; the nanoseconds are from 0 to 999,999,999. */
 export interface ClockOffset {
   readonly seconds: number;
@@ -106,8 +112,11 @@ export interface SpawnPlan {
   readonly root: RootPlan | null;
   /** The directory on which proc is mounted. */
   readonly mountProc: string | null;
+  /** The user, outside, that the new user namespace belongs to; null: the caller. */
+  readonly owner: Identity | null;
   /** null without maps. */
   readonly idMap: IdMapPlan | null;
+  readonly cgroups: readonly CgroupPlan[];
   readonly timeOffsets: TimeOffsetsPlan | null;
   readonly credentials: CredentialsPlan | null;
   readonly process: ProcessPlan | null;

@@ -48,8 +48,19 @@ export interface SpawnSpec {
   readonly uidMap?: IdMapWord | IdRange | readonly (IdRange | IdMapWord)[];
   /** Lines and words of gid_map, as in `uidMap`; CAP_SETGID, newgidmap(1), /etc/subgid. Wants `user`. */
   readonly gidMap?: IdMapWord | IdRange | readonly (IdRange | IdMapWord)[];
+  /**
+   * The user and group, outside, that the new user namespace belongs to: who may do everything in it, and join it. Wants
+   * `user`. Privilege: CAP_SETUID and CAP_SETGID. See user_namespaces(7).
+   */
+  readonly owner?: { readonly uid: number; readonly gid: number };
   /** Whether setgroups(2) may be called inside; `deny` when the child writes its own gid_map. Since Linux 3.19. */
   readonly setgroups?: 'allow' | 'deny';
+  /**
+   * Directories of cgroups in which the command starts: one of the unified hierarchy, and one of each other. Privilege: to
+   * write their cgroup.procs, and that of a common ancestor. In the unified one it starts there (since Linux 5.7), in others
+   * it moves there first of all. See cgroups(7).
+   */
+  readonly cgroup?: string | readonly string[];
   /** What CLOCK_MONOTONIC is ahead inside; wants `time`. Since Linux 5.6. See time_namespaces(7). */
   readonly monotonic?: TimeOffset;
   /** What CLOCK_BOOTTIME is ahead inside; wants `time`. Since Linux 5.6. See time_namespaces(7). */

@@ -114,6 +114,10 @@ const setpriv = (words: readonly string[], tools: Tools): Stages => {
   ]);
 };
 
+/** Who makes a user namespace is who it belongs to. */
+const ownerStage = ({ owner }: SpawnPlan, tools: Tools): Stages =>
+  owner === null ? ok([]) : setpriv([`--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups'], tools);
+
 const privilegeStages = (plan: SpawnPlan, tools: Tools): Stages => {
   const dies = plan.parentDeathSignal === null ? [] : [`--pdeathsig=${signalName(plan.parentDeathSignal)}`];
   const last = [...credentialWords(plan, keepsCapabilities(plan)), ...dies];
@@ -219,6 +223,7 @@ export const compile = (
   return picked.andThen((shell) => {
     const before: readonly Stages[] = [
       priorityStage(plan, tools, shell, control),
+      ownerStage(plan, tools),
       guardStage(plan, tools),
       enterStages(plan, tools, shellWords(shell, JOIN_CGROUP_SCRIPT)),
       unshareStage(plan, tools),

@@ -13,9 +13,11 @@ const fail = (step: string, control: number): string => `{ printf 'failed ${step
 /** What takes privilege outside of a new user namespace comes before unshare(1). */
 export const priorityStage = (plan: SpawnPlan, tools: Tools, shell: Shell, control: number): Stages => {
   const { oomScoreAdj = null, nice = null } = plan.process ?? {};
-  if (oomScoreAdj === null && nice === null) return ok([]);
+  if (oomScoreAdj === null && nice === null && plan.cgroups.length === 0) return ok([]);
   if (nice !== null && tools.renice === null) return err(unsupported('shell', 'nice', 'renice(1)'));
   const script = [
+    // The stages after it are in the cgroup as well.
+    ...plan.cgroups.map(({ path }) => `printf '0\\n' >${quote(`${path}/cgroup.procs`)} || ${fail('cgroup', control)}`),
     ...(oomScoreAdj === null
       ? []
       : [`printf '%s\\n' ${quote(String(oomScoreAdj))} >/proc/self/oom_score_adj || ${fail('oom-score', control)}`]),

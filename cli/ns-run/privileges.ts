@@ -15,6 +15,7 @@ import { type UsageError, usageError } from './usage-error.ts';
 
 /** What commander hands over of these options. */
 export interface PrivilegeOptions {
+  readonly owner?: string;
   readonly setuid?: string;
   readonly setgid?: string;
   readonly groups?: string;
@@ -28,6 +29,7 @@ export interface PrivilegeOptions {
   readonly newPrivs: boolean;
   readonly securebits?: string;
   readonly seccompFilter?: string;
+  readonly intoCgroup?: readonly string[];
   readonly rlimit?: readonly string[];
   readonly umask?: string;
   readonly nice?: string;
@@ -42,6 +44,7 @@ const repeatable = (flags: string, text: string): Option =>
 
 /** The options about who the command is and what it may do, with the names of unshare, setpriv, prlimit and bwrap. */
 export const privilegeOptions = (): readonly Option[] => [
+  new Option('--owner <uid:gid>', 'to whom the user namespace belongs; implies --user'),
   new Option('-S, --setuid <uid|name>', 'become this user inside, at the end'),
   new Option('-G, --setgid <gid|name>', 'become this group inside, at the end, without other groups'),
   new Option('--groups <groups>', 'supplementary groups, separated by commas, or keep'),
@@ -58,6 +61,7 @@ export const privilegeOptions = (): readonly Option[] => [
 
 /** The options about the command's process. */
 export const processOptions = (): readonly Option[] => [
+  repeatable('--into-cgroup <dir>', 'start in this cgroup, a directory; may be repeated'),
   repeatable('--rlimit <name=soft:hard>', 'a resource limit: nofile=1024, core=0:unlimited; may be repeated'),
   new Option('--umask <mask>', 'the file mode creation mask, octal'),
   new Option('--nice <n>', 'the nice value, -20 to 19'),
@@ -160,6 +164,13 @@ const readFilter = (path: string): Read<Uint8Array> => {
   }
 };
 
+const readOwner = (text: string): Read<{ readonly uid: number; readonly gid: number }> => {
+  const [, uid, gid] = /^(\d{1,10}):(\d{1,10})$/.exec(text) ?? [];
+  return uid === undefined
+    ? err(usageError(`Option "--owner" is "${text}", wanted uid:gid`))
+    : ok({ uid: Number(uid), gid: Number(gid) });
+};
+
 const WHOLE = /^-?\d{1,6}$/;
 
 /** What of a spec these options say; the library checks the values. */
@@ -170,18 +181,20 @@ export const readPrivileges = (raw: PrivilegeOptions, { findUser, findGroup }: H
     readGroups(raw, findGroup),
     readSets(raw),
     given(raw.seccompFilter, readFilter),
+    given(raw.owner, readOwner),
     Result.combine((raw.rlimit ?? []).map(readLimit)),
     given(raw.umask, (text) => readNumber('--umask', text, /^[0-7]{1,4}$/, 8, 'an octal number from 0 to 777')),
     given(raw.nice, (text) => readNumber('--nice', text, WHOLE, 10, 'a whole number from -20 to 19')),
     given(raw.oomScoreAdj, (text) =>
       readNumber('--oom-score-adj', text, WHOLE, 10, 'a whole number from -1000 to 1000'),
     ),
-  ]).map(([uid, gid, groups, capabilities, seccomp, rlimits, umask, nice, oomScoreAdj]) => {
+  ]).map(([uid, gid, groups, capabilities, seccomp, owner, rlimits, umask, nice, oomScoreAdj]) => {
     const spec = {
       uid,
       gid,
       groups,
       capabilities,
+      owner,
       keepCaps: raw.keepCaps,
       noNewPrivs: raw.newPrivs ? undefined : true,
       securebits: raw.securebits
@@ -193,6 +206,7 @@ export const readPrivileges = (raw: PrivilegeOptions, { findUser, findGroup }: H
       umask,
       nice,
       oomScoreAdj,
+      cgroup: raw.intoCgroup,
     };
     return Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined)) as Partial<SpawnSpec>;
   });

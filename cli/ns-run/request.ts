@@ -71,7 +71,7 @@ const planTypes = (raw: RawOptions, mapped: boolean): readonly NamespaceType[] =
   for (const [option, type] of Object.entries(TYPE_OPTIONS)) {
     if (raw.all === true || raw[option as keyof typeof TYPE_OPTIONS] !== undefined) types.add(type);
   }
-  if (mapped) types.add('user');
+  if (mapped || raw.owner !== undefined) types.add('user');
   if (raw.mountProc !== undefined) types.add('mnt');
   if (raw.hostname !== undefined || raw.domainname !== undefined) types.add('uts');
   return [...types];

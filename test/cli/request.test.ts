@@ -236,6 +236,7 @@ t.test('readRequest() reads who the command is to be and what it may do', async 
   t.match(spec('-S', '5', '-G6', 'x'), { uid: 5, gid: 6, groups: undefined });
   t.match(spec('--setuid', 'neo', 'x'), { uid: 42, groups: 'keep' });
   t.match(spec('--setgid=crew', 'x'), { gid: 43, groups: undefined });
+  t.match(spec('--owner=5:6', 'x'), { owner: { uid: 5, gid: 6 }, namespaces: ['user'] });
   t.same(spec('--groups=1,crew', 'x').groups, [1, 43]);
   t.same(spec('--groups', '', 'x').groups, []);
   t.equal(spec('--groups=keep', '-G', '5', 'x').groups, 'keep');
@@ -268,6 +269,7 @@ t.test('readRequest() reads who the command is to be and what it may do', async 
     [['--groups=1,smith'], /^Option "--groups" is "smith"/],
     [['--ambient-caps=fly'], /^Option "--ambient-caps" has "fly", wanted the name of a capability/],
     [['--rlimit=nofile'], /^Option "--rlimit" is "nofile", wanted a limit like/],
+    [['--owner=me'], /^Option "--owner" is "me", wanted uid:gid/],
     [['--umask=9'], /^Option "--umask" is "9", wanted an octal/],
     [['--nice=low'], /^Option "--nice" is "low"/],
     [['--seccomp-filter=/no/such/file'], /^Option "--seccomp-filter" is "\/no\/such\/file", which cannot be read/],
@@ -279,7 +281,6 @@ t.test('readRequest() reads who the command is to be and what it may do', async 
 
 t.test('readRequest() refuses what unshare has and ns-run has not, each in a sentence of its own', async (t) => {
   const lines = [
-    ['--owner', '1:1'],
     ['-R', '/'],
     ['--root=/'],
     ['--mount-binfmt'],

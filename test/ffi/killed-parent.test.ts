@@ -47,3 +47,38 @@ t.test('kill -9 of a process that is spawning leaves no half-made child', async 
     t.same(left, [], `round ${round}`);
   }
 });
+
+const DYING = `
+  import { spawn } from ${JSON.stringify(door)};
+  console.log('ready');
+  const inside = { namespaces: ['user', 'pid', 'mnt'], mapRootUser: true };
+  for (let count = 0; count < 60; count += 1) {
+    const spec = { backend: 'ffi', stdio: 'ignore', dieWithParent: true, ...(count % 3 === 0 ? inside : {}) };
+    const spawned = spawn('sleep', ['100000'], spec);
+    if (count % 5 === 0) await spawned;
+  }
+  setInterval(() => {}, 1 << 30);
+`;
+
+t.test('dieWithParent leaves no command, whenever the caller is killed', async (t) => {
+  for (let round = 0; round < 8; round += 1) {
+    const mark = `NS_TEST_DYING=${process.pid}-${round}`;
+    const [name, value] = mark.split('=') as [string, string];
+    const node = spawnNode(process.execPath, ['--input-type=module', '-e', DYING], {
+      env: { ...process.env, [name]: value },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise((resolve) => node.stdout.once('data', resolve));
+    await sleep(round * 9);
+    const gone = new Promise((resolve) => node.once('exit', resolve));
+    node.kill('SIGKILL');
+    await gone;
+    let left = marked(mark);
+    for (let tries = 0; left.length > 0 && tries < 100; tries += 1) {
+      await sleep(20);
+      left = marked(mark);
+    }
+    t.same(left, [], `round ${round}`);
+    for (const line of left) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+  }
+});

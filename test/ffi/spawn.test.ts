@@ -15,6 +15,7 @@ const isRoot = process.geteuid?.() === 0;
 const MANNER = {
   vehicle: { type: 'memfd', exec: true },
   clone3: true,
+  intoCgroup: true,
   mountApi: 'fd',
   strays: null,
   environ: 0,

@@ -14,11 +14,13 @@ import {
 } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { OP, RECORD } from '../program/layout.ts';
+import { addCgroupWrites } from './cgroup-ops.ts';
 import { addCredentials } from './credential-ops.ts';
 import { addEnter, addEnteredIds } from './enter-ops.ts';
 import { addInit } from './init-ops.ts';
 import { addMountProc, addMounts } from './mount-ops.ts';
 import type { MountApi } from './mount-target.ts';
+import { addOwner } from './owner-ops.ts';
 import type { Placement } from './placement.ts';
 import { addPriorities, addRlimits, addSeccomp } from './process-ops.ts';
 import { RECORD_KIND } from './records.ts';
@@ -65,6 +67,8 @@ export interface ChildContext {
   /** Capabilities had to be made ambient to outlive the execve of the carrier. */
   readonly keptCapabilities: boolean;
   readonly mountApi: MountApi;
+  /** The clone has put the child into its cgroup of the unified hierarchy. */
+  readonly cloned: boolean;
   /** Open fds to be closed one by one, where close_range cannot. */
   readonly strays: readonly number[] | null;
   /** Where the child finds the caller's environment, when the plan has none; null: only in process.env. */
@@ -136,6 +140,9 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   const high = [inherited, words(FCNTL.F_DUPFD_CLOEXEC, FCNTL), num(plan.stdio.length)];
   const status = resultOf(program.op('fcntl', high, { step: 'stdio', onError: fail }), 'status');
   program.op('close', [inherited], quiet);
+  addCgroupWrites(program, plan, context.cloned, fail);
+  addPriorities(program, plan, fail);
+  addOwner(program, plan, status, fail);
   if (mailbox.go !== null) {
     const go = int32At(mailbox.go, 'go');
     const gone = program.label();
@@ -147,7 +154,6 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
     program.place(proceed);
   }
   const caller = addCallerSide(program, plan.network, fail);
-  addPriorities(program, plan, fail);
   addEnter(program, plan.enter, fail);
   addUnshare(program, placement, fail);
   addTimeOffsets(program, plan, fail);

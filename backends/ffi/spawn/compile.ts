@@ -15,6 +15,8 @@ export interface Manner {
   /** What the child becomes before it becomes the command; null: nothing (straight). */
   readonly vehicle: Vehicle | null;
   readonly clone3: boolean;
+  /** The clone puts the child into its cgroup, until it has been found that it does not. */
+  readonly intoCgroup: boolean;
   readonly mountApi: MountApi;
   readonly strays: readonly number[] | null;
   /** Where libc keeps the pointer to the caller's environment; null where process.env is not that. */
@@ -75,16 +77,28 @@ const usesCapabilities = (plan: SpawnPlan, placed: ReturnType<typeof place>): bo
  * @throws SpaceExhausted when the arena is too small
  */
 export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemory, arch: Arch): CompiledSpawn => {
-  const { vehicle, clone3, mountApi, strays, environ, measured } = manner;
+  const { vehicle, clone3, intoCgroup, mountApi, strays, environ, measured } = manner;
   const host = vehicle === null ? 'straight' : 'carrier';
   const placement = place(plan, host);
   const keepCapabilities =
-    host === 'carrier' && plan.namespaces.includes('user') && !isRootInside(plan) && usesCapabilities(plan, placement);
+    host === 'carrier' &&
+    plan.namespaces.includes('user') &&
+    plan.owner === null &&
+    !isRootInside(plan) &&
+    usesCapabilities(plan, placement);
   const handlers = host === 'straight' && !clone3;
-  const child = { plan, handlers, placement, keptCapabilities: keepCapabilities, mountApi, strays } as const;
+  const child = {
+    plan,
+    cloned: clone3 && intoCgroup,
+    handlers,
+    placement,
+    keptCapabilities: keepCapabilities,
+    mountApi,
+    strays,
+  } as const;
   const { bytes, words, address } = arena;
   const int32 = (at: number): number => bytes.readInt32LE(at - address);
-  const common = { plan, placement, keepCapabilities, clone3, environ, measured };
+  const common = { plan, placement, keepCapabilities, clone3, intoCgroup, environ, measured };
 
   if (vehicle === null) {
     // The arena may serve for a carrier next: its prefix stays.

@@ -19,12 +19,15 @@ const MOST_ENTRIES = 8;
 /** What is larger than this is cheaper to forget than to keep, bytes. */
 const LARGEST_KEPT = 65_536;
 
-const keyOf = (plan: SpawnPlan, { vehicle, clone3, mountApi, strays, environ, measured }: Manner): string | null => {
+const keyOf = (
+  plan: SpawnPlan,
+  { vehicle, clone3, intoCgroup, mountApi, strays, environ, measured }: Manner,
+): string | null => {
   // A file has another name each time; the strays, and an environment that only process.env has, change.
   if (vehicle?.type === 'file' || strays !== null || (plan.env === null && environ === null)) return null;
   // What is mounted below a source, which goes by in a walk, changes.
   if (mountApi === 'path' && plan.mounts.length > 0) return null;
-  return `${vehicle?.exec} ${clone3} ${measured} ${JSON.stringify(plan)}`;
+  return `${vehicle?.exec} ${clone3} ${intoCgroup} ${measured} ${JSON.stringify(plan)}`;
 };
 
 /** Compiles spawns, and finds those again that it has compiled lately: a command is seldom started only once. */

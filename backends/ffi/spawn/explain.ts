@@ -38,6 +38,7 @@ export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError
   const { launch, carrier } = compileApart(plan, arch, {
     vehicle,
     clone3: true,
+    intoCgroup: true,
     mountApi: 'fd',
     strays: null,
     environ: 0,

@@ -6,6 +6,7 @@ import {
   CLONE,
   CLONE_ARGS,
   CLONE_CLEAR_SIGHAND,
+  CLONE_INTO_CGROUP,
   FCNTL,
   KERNEL_SIGSET_SIZE,
   MEMFD,
@@ -28,6 +29,7 @@ import {
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { RECORD } from '../program/layout.ts';
 import { addKeepCapabilities } from './capability-ops.ts';
+import { addCgroupFd, clonesIntoCgroup } from './cgroup-ops.ts';
 import { childEndOffset, type Mailbox, SETUP_FAILED_CODE } from './child-program.ts';
 import { enteredFds } from './enter-ops.ts';
 import { addOwnIdMaps } from './id-map-ops.ts';
@@ -57,6 +59,8 @@ export interface LaunchContext {
   readonly keepCapabilities: boolean;
   /** clone3(2), or clone(2) where there is no clone3 or a filter forbids it. */
   readonly clone3: boolean;
+  /** The clone puts the child into its cgroup of the unified hierarchy. */
+  readonly intoCgroup: boolean;
   /** Where libc keeps the pointer to the caller's environment; null where process.env is not that. */
   readonly environ: number | null;
   /** Appends the child's program; straight only. */
@@ -126,28 +130,47 @@ export const addVehicle = (program: ProgramBuilder, image: CarrierImage, vehicle
   return file;
 };
 
+/** What clone is called with. */
+interface CloneCall {
+  readonly flags: number;
+  readonly pidfd: number;
+  readonly intoCgroup: boolean;
+  /** struct clone_args. */
+  readonly args: number;
+}
+
+const layOutClone = (program: ProgramBuilder, context: LaunchContext, pidfd: number): CloneCall => {
+  const { placement, carrier, clone3, plan } = context;
+  const intoCgroup = clone3 && context.intoCgroup && clonesIntoCgroup(plan);
+  let flags = CLONE.CLONE_VM | CLONE.CLONE_VFORK | CLONE.CLONE_PIDFD;
+  for (const type of placement.clone) flags |= NAMESPACES[type].cloneFlag;
+  const args = Array<number>(CLONE_ARGS.size / 8).fill(0);
+  args[CLONE_ARGS.flags / 8] =
+    flags + (carrier === null ? CLONE_CLEAR_SIGHAND : 0) + (intoCgroup ? CLONE_INTO_CGROUP : 0);
+  args[CLONE_ARGS.pidfd / 8] = pidfd;
+  args[CLONE_ARGS.exitSignal / 8] = SIG.SIGCHLD;
+  return { flags, pidfd, intoCgroup, args: program.int64s(args) };
+};
+
 const addClone = (
   program: ProgramBuilder,
   { placement, clone3, carrier }: LaunchContext,
-  pidfd: number,
+  { flags, pidfd, intoCgroup, args }: CloneCall,
   fail: Label,
   child: Label,
 ): number => {
-  let flags = CLONE.CLONE_VM | CLONE.CLONE_VFORK | CLONE.CLONE_PIDFD;
-  for (const type of placement.clone) flags |= NAMESPACES[type].cloneFlag;
   const options = { step: 'clone', onError: fail, onZero: child, namespaces: placement.clone } as const;
-  const named = words(flags, CLONE_FLAGS);
   if (!clone3) {
-    const args = [words(flags | SIG.SIGCHLD, { ...CLONE_FLAGS, SIGCHLD: SIG.SIGCHLD }), NULL, shown(pidfd, '&pidfd')];
-    return program.op('clone', args, options);
+    const named = words(flags | SIG.SIGCHLD, { ...CLONE_FLAGS, SIGCHLD: SIG.SIGCHLD });
+    return program.op('clone', [named, NULL, shown(pidfd, '&pidfd')], options);
   }
-  const args = Array<number>(CLONE_ARGS.size / 8).fill(0);
-  args[CLONE_ARGS.flags / 8] = carrier === null ? flags + CLONE_CLEAR_SIGHAND : flags;
-  args[CLONE_ARGS.pidfd / 8] = pidfd;
-  args[CLONE_ARGS.exitSignal / 8] = SIG.SIGCHLD;
-  const clear = carrier === null ? '|CLONE_CLEAR_SIGHAND' : '';
-  const text = `{flags=${renderArgument(named)}${clear}, pidfd=&pidfd, exit_signal=SIGCHLD}`;
-  return program.op('clone3', [shown(program.int64s(args), text), num(CLONE_ARGS.size)], options);
+  const named = [
+    renderArgument(words(flags, CLONE_FLAGS)),
+    ...(carrier === null ? ['CLONE_CLEAR_SIGHAND'] : []),
+    ...(intoCgroup ? ['CLONE_INTO_CGROUP'] : []),
+  ].join('|');
+  const text = `{flags=${named}, pidfd=&pidfd, exit_signal=SIGCHLD${intoCgroup ? ', cgroup=cgroup' : ''}}`;
+  return program.op('clone3', [shown(args, text), num(CLONE_ARGS.size)], options);
 };
 
 /** A pid that no process has: what is waited for when the report names none. */
@@ -209,16 +232,21 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   }
   const executable = carrier === null ? null : addVehicle(program, carrier.image, carrier.vehicle, fail);
 
+  const call = layOutClone(program, context, pidfd);
+  const statusPipe = { read: statusRead, write: statusWrite };
+  const cgroup = call.intoCgroup ? addCgroupFd(program, plan, call.args, statusPipe, fail) : null;
+
   const stamp = (address: number, name: string): void => {
     program.op('clock_gettime', [words(CLOCK.CLOCK_MONOTONIC, CLOCK), shown(address, name)], quiet);
   };
   const clock = [program.zeros(16), program.zeros(16), program.zeros(16)] as const;
   if (measured) stamp(clock[0], '&before');
-  const clone = addClone(program, context, pidfd, fail, child);
+  const clone = addClone(program, context, call, fail, child);
   if (measured) stamp(clock[1], '&cloned');
 
   const restore = (): void => {
     if (executable !== null) program.op('close', [executable], quiet);
+    if (cgroup !== null) program.op('close', [cgroup], quiet);
     program.op('close', [statusWrite], quiet);
     if (mailbox.go !== null) program.op('close', [int32At(mailbox.go, 'go.r')], quiet);
     for (const [fd, pair] of mailbox.pipes.entries()) {
@@ -270,6 +298,8 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
       { step: 'carrier', onError: childFail },
     );
   } else {
+    // Nobody but the caller may hold its end: that the caller is gone shows when "ready" cannot be written.
+    program.op('close', [statusRead], quiet);
     context.addChild();
   }
   program.place(childFail);

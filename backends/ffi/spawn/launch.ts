@@ -7,6 +7,7 @@ import type { Host } from '../host.ts';
 import { NULL, num } from '../program/argument.ts';
 import type { OpInfo } from '../program/builder.ts';
 import { HEADER, RECORD } from '../program/layout.ts';
+import { clonesIntoCgroup } from './cgroup-ops.ts';
 import type { CompiledSpawn } from './compile.ts';
 import { CompiledCache } from './compiled-cache.ts';
 import { stepFailed } from './failure.ts';
@@ -58,11 +59,13 @@ const attempt = (
   host: Host,
   plan: SpawnPlan,
   way: Way,
-  clone3: boolean,
+  { clone3, intoCgroup }: { readonly clone3: boolean; readonly intoCgroup: boolean },
   measured: boolean,
 ): Result<Attempt, number> => {
   const mountApi = mountApiFor(host, plan);
-  const manner = { vehicle: way.make(), clone3, mountApi, strays: host.strays(), environ: host.environ, measured };
+  const vehicle = way.make();
+  const strays = host.strays();
+  const manner = { vehicle, clone3, intoCgroup, mountApi, strays, environ: host.environ, measured };
   return cacheOf(host)
     .compile(plan, manner)
     .map((compiled) => {
@@ -93,6 +96,17 @@ const discard = (host: Host, { compiled, cloned }: Attempt): void => {
 };
 
 const CLONE3_REFUSALS: readonly number[] = [ERRNO.ENOSYS, ERRNO.EPERM];
+/** What it says of the cgroup, or before Linux 5.7 of the flag. */
+const INTO_CGROUP_REFUSALS: readonly number[] = [
+  ERRNO.EACCES,
+  ERRNO.EBUSY,
+  ERRNO.ENOTSUP,
+  ERRNO.ENODEV,
+  ERRNO.EBADF,
+  ERRNO.EINVAL,
+  ERRNO.E2BIG,
+  ERRNO.EAGAIN,
+];
 /** Before Linux 5.5 it did not know CLONE_CLEAR_SIGHAND, which only the straight way asks for. */
 const STRAIGHT_CLONE3_REFUSALS: readonly number[] = [...CLONE3_REFUSALS, ERRNO.EINVAL];
 
@@ -106,17 +120,24 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
   if (byPath !== null) return err(byPath);
   const plain = isPlain(plan);
   let clone3 = clone3Works;
+  let intoCgroup = true;
   let busy = 0;
   for (;;) {
     const way = wayFor(plain);
     if (way === undefined) throw new TypeError('There is always a way left');
     const refusal = way.straight ? refuseStraight(plan) : null;
     if (refusal !== null) return err(refusal);
-    const tried = attempt(host, plan, way, clone3, measured);
+    const tried = attempt(host, plan, way, { clone3, intoCgroup }, measured);
     if (tried.isErr()) return err(stepFailed(NO_MEMORY, tried.error));
     const { compiled, failed, cloned } = tried.value;
     const { slots, int32 } = compiled;
     const inNode = failed !== null && failed.index <= slots.clone;
+    const inClone = failed !== null && failed.index === slots.clone;
+    if (inClone && clone3 && intoCgroup && clonesIntoCgroup(plan) && INTO_CGROUP_REFUSALS.includes(failed.errno)) {
+      // Where the kernel cannot, or will not, the child finds out by itself, and tells that it was the cgroup.
+      intoCgroup = false;
+      continue;
+    }
     const refusals = way.straight ? STRAIGHT_CLONE3_REFUSALS : CLONE3_REFUSALS;
     if (failed !== null && inNode && failed.index === slots.clone && clone3 && refusals.includes(failed.errno)) {
       clone3 = false;

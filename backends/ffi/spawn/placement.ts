@@ -34,7 +34,14 @@ const placeAfterEntering = (types: readonly NamespaceType[], joinsPid: boolean, 
  * A time namespace holds only children of the one who unshared it (before Linux 6.3 execve did not enter it either), so
  * that with `time` the carrier clones once more, and pid 1 has to be that clone.
  */
-export const place = ({ namespaces: types, enter }: SpawnPlan, host: HostKind): Placement => {
+export const place = ({ namespaces: types, enter, owner }: SpawnPlan, host: HostKind): Placement => {
+  // Everything but the user namespace itself, which is made as its owner, belongs to it.
+  if (owner !== null)
+    return placeAfterEntering(
+      types.filter((type) => type !== 'user'),
+      false,
+      host,
+    );
   if (enter !== null)
     return placeAfterEntering(
       types,

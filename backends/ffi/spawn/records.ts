@@ -8,6 +8,8 @@ export const RECORD_KIND = {
   carrierFailed: 2,
   /** Everything is done but execve. */
   ready: 3,
+  /** The user namespace is made, and waits for its maps. */
+  waiting: 5,
   /** The carrier has cloned the process that goes on; `pid` is its number out here. */
   pid: 4,
 } as const;
@@ -24,6 +26,8 @@ interface StatusRecord {
 export interface StatusReport {
   readonly failure: StatusRecord | null;
   readonly ready: boolean;
+  /** The child waits for its maps: not told where it waits from the beginning. */
+  readonly waiting: boolean;
   readonly pid: number | null;
   /** The ops of the failed search for the command, as they lay in the carrier's memory. */
   readonly candidates: Buffer;
@@ -40,14 +44,16 @@ const readRecord = (bytes: Buffer, at: number): StatusRecord => ({
 export const readStatus = (bytes: Buffer): StatusReport => {
   let failure: StatusRecord | null = null;
   let ready = false;
+  let waiting = false;
   let pid: number | null = null;
   let at = 0;
   while (at + RECORD.size <= bytes.length && failure === null) {
     const record = readRecord(bytes, at);
     at += RECORD.size;
     if (record.kind === RECORD_KIND.ready) ready = true;
+    else if (record.kind === RECORD_KIND.waiting) waiting = true;
     else if (record.kind === RECORD_KIND.pid) pid = record.pid;
     else failure = record;
   }
-  return { failure, ready, pid, candidates: bytes.subarray(at) };
+  return { failure, ready, waiting, pid, candidates: bytes.subarray(at) };
 };

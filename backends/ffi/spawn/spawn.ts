@@ -113,9 +113,20 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   const statusEnded = new Promise<Buffer>((resolve) => {
     statusEnds = resolve;
   });
+  let mapped: ReturnType<typeof writeIdMaps> | null = null;
+  const map = (): void => {
+    if (go === null || plan.idMap === null || mapped !== null) return;
+    mapped = writeIdMaps(
+      pid,
+      go,
+      plan.idMap,
+      helperRunner((helper) => launch(host, helper)),
+    );
+  };
   const onStatus = (more: Buffer, ended: boolean): void => {
     bytes = Buffer.concat([bytes, more]);
-    const { pid: nested } = readStatus(bytes);
+    const { pid: nested, waiting } = readStatus(bytes);
+    if (waiting) map();
     if (nested !== null && current === first) {
       const nestedPidfd = openPidfd(host, nested);
       current = new Process(host, reaper, { pid: nested, pidfd: nestedPidfd, statusFd: -1, onStatus: () => {} });
@@ -130,15 +141,7 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   let alive = true;
   const first = new Process(host, reaper, { pid, pidfd, statusFd, onStatus });
   let current = first;
-  const mapped =
-    go === null || plan.idMap === null
-      ? null
-      : writeIdMaps(
-          pid,
-          go,
-          plan.idMap,
-          helperRunner((helper) => launch(host, helper)),
-        );
+  if (plan.owner === null) map();
 
   const settle = async (): Promise<Result<number, LaunchError>> => {
     const report = readStatus(await statusEnded);
@@ -150,6 +153,8 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
     }
     closeFds(host, all);
     const ended = await current.ended;
+    // A child that came to nothing before it could wait.
+    if (go !== null && mapped === null) closeFds(host, [go]);
     const written = await mapped;
     if (written?.isErr()) return err(written.error);
     return err(failureOf(plan, compiled, report, ended));

@@ -39,6 +39,7 @@ export const refuseStraight = ({
   network,
   credentials,
   init,
+  owner,
 }: SpawnPlan): Unsupported | null => {
   const joined = enter?.joins.find(({ type }) => type === 'user' || type === 'pid' || type === 'time');
   if (joined !== undefined) return unsupported('ffi', `entering a ${joined.type} namespace`, NEEDS);
@@ -51,6 +52,7 @@ export const refuseStraight = ({
   if (namespaces.includes('time')) return unsupported('ffi', 'a new time namespace', NEEDS);
   if (network !== null && usesCaller(network)) return unsupported('ffi', "an interface of the caller's network", NEEDS);
   if (idMap?.writer === 'parent') return unsupported('ffi', 'id maps that the child may not write itself', NEEDS);
+  if (owner !== null) return unsupported('ffi', 'a user namespace of another owner', NEEDS);
   if (credentials !== null && (credentials.uid !== null || credentials.gid !== null)) {
     return unsupported('ffi', 'a change of uid or gid', NEEDS);
   }

@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { type RunSpec, spawn } from '../../../lib/index.ts';
-import { GID, PRIVILEGED, UID } from '../caller.ts';
+import { GID, PRIVILEGED, statusField, UID } from '../caller.ts';
 import type { Claim } from '../claim.ts';
-import { sh } from '../inside.ts';
-import { failure } from '../outcome.ts';
+import { sh, withChild } from '../inside.ts';
+import { failure, value } from '../outcome.ts';
 
 /** Fields of /proc/PID/status that a command sees of itself. */
 const status = async (spec: RunSpec): Promise<Record<string, string>> =>
@@ -30,6 +31,13 @@ const [CAP_CHOWN, CAP_KILL, CAP_NET_BIND_SERVICE] = [0, 5, 10];
 
 /** A child that shares Node's memory must not change who it is: that would be Node's memory. */
 const noIdsOnStraight = { 'ffi:straight': 'a change of uid makes the memory of Node non-dumpable' };
+
+/** Whether a user, as whom nothing else is privileged, may enter the user namespace of a process. */
+const mayEnter = (uid: number, pid: number): boolean => {
+  const nsenter = ['nsenter', '-U', '--preserve-credentials', '-t', String(pid), 'true'];
+  const drop = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
+  return spawnSync('setpriv', [...drop, ...nsenter], { stdio: 'ignore' }).status === 0;
+};
 
 const range = { inside: 0, outside: 100_000, count: 1_000 };
 
@@ -181,6 +189,26 @@ export const credentials: readonly Claim[] = [
         securebits: ['noroot', 'noroot_locked'],
       };
       t.match(await status(spec), { Uid: '0 0 0 0', CapEff: NONE, CapPrm: NONE });
+    },
+  },
+  {
+    title: 'owner is who the user namespace belongs to, outside',
+    needs: ['root', 'id-ranges', 'user-namespaces', 'tool:setpriv', 'tool:nsenter'],
+    unsupportedOn: noIdsOnStraight,
+    run: async (t, backend) => {
+      const owner = { uid: 1_000, gid: 1_000 };
+      const spec: RunSpec = { backend, namespaces: ['user', 'pid', 'mnt', 'uts'], owner, mountProc: true };
+      const map = { inside: 0, outside: 100_000, count: 1_000 };
+      t.equal(await sh('id -u; id -g; echo $$', { ...spec, uidMap: map, gidMap: map, hostname: 'owned' }), '0\n0\n1');
+      const child = await value(spawn('cat', [], { ...spec, uidMap: map, gidMap: map }));
+      await withChild(child, () => {
+        t.ok(mayEnter(1_000, child.pid), 'the owner may enter it');
+        t.notOk(mayEnter(1_001, child.pid), 'somebody else may not');
+      });
+      const unmapped = await value(spawn('cat', [], { ...spec, keepCaps: true }));
+      await withChild(unmapped, ({ pid }) => {
+        t.equal(statusField('Uid', pid).split(/\s+/)[0], '1000', 'without a map the command is its owner, outside');
+      });
     },
   },
   {

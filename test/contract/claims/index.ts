@@ -1,5 +1,6 @@
 import type { Claim } from '../claim.ts';
 import { argumentLists } from './arguments.ts';
+import { cgroups } from './cgroups.ts';
 import { cleaningUp } from './cleaning-up.ts';
 import { clocks } from './clocks.ts';
 import { credentials } from './credentials.ts';
@@ -32,6 +33,7 @@ export const CLAIMS = {
   credentials,
   processes,
   clocks,
+  cgroups,
   mounts,
   mountList,
   mountKinds,
