@@ -3,6 +3,7 @@ import type { Result, ResultAsync } from 'neverthrow';
 import type { BackendUnavailable, ExitLost, LaunchError, SignalFailed, Unsupported } from './errors.ts';
 import type { ExitStatus } from './exit.ts';
 import type { KernelReader } from './kernel-reader.ts';
+import type { Mounter } from './mounter.ts';
 import type { KernelOperation, OperationTimes } from './operation.ts';
 import type { SpawnPlan } from './plan.ts';
 import type { Probe } from './probe.ts';
@@ -51,6 +52,8 @@ export interface Backend {
   readonly probe?: Probe;
   /** The security.capability of a file, hex; null: it has none; undefined: that cannot be read. */
   readonly fileCapabilities?: (path: string) => string | null | undefined;
+  /** Mounts where the calling thread is; without it nothing can be pinned. */
+  readonly mounter?: () => Result<Mounter, BackendUnavailable | Unsupported>;
   /** Answers questions about namespaces; without it /proc is read by Node.js, and what only an ioctl tells stays unknown. */
   readonly reader?: () => Result<KernelReader, BackendUnavailable>;
   /** Takes the time of one operation, with the calling thread blocked; left out by a backend that cannot. */

@@ -164,6 +164,19 @@ export interface NamespaceUnavailable {
   readonly message: string;
 }
 
+/** A namespace could not be pinned, or unpinned. */
+export interface PinFailed {
+  readonly type: 'pin-failed';
+  readonly path: string;
+  /** The system call, or the tool that made it. */
+  readonly syscall: string;
+  /** null when a tool said only words. */
+  readonly errno: ErrnoName | `errno ${number}` | null;
+  /** Who has it open, where that is why. */
+  readonly holders: readonly { readonly pid: number; readonly fd: number }[];
+  readonly message: string;
+}
+
 /** What may come of asking a backend to start a child, before anything ran. */
 export type LaunchError = Unsupported | BackendUnavailable | SetupFailed | ExecFailed;
 /** What may come of {@link spawn}. */
@@ -175,7 +188,7 @@ export type RunError = SpawnError | ExitError | OutputLimit;
 /** What may come of `enter`. */
 export type EnterError = SpawnError | ProcessGone | NamespaceUnavailable;
 /** Every error of this library. */
-export type NamespaceError = RunError | EnterError | SignalFailed;
+export type NamespaceError = RunError | EnterError | SignalFailed | PinFailed;
 
 const shown = (value: unknown): string => {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
@@ -305,3 +318,26 @@ export const namespaceUnavailable = (path: string, code: number): NamespaceUnava
   errno: errnoName(code),
   message: `${shown(path)}: ${errnoName(code)}: ${unavailableReason(errnoName(code))}`,
 });
+
+export const pinFailed = ({
+  path,
+  syscall,
+  errno: code,
+  holders,
+}: {
+  readonly path: string;
+  readonly syscall: string;
+  readonly errno: number | null;
+  readonly holders: PinFailed['holders'];
+}): PinFailed => {
+  const errno = code === null ? null : errnoName(code);
+  const by = holders.map(({ pid, fd }) => `process ${pid} (fd ${fd})`).join(', ');
+  return {
+    type: 'pin-failed',
+    path,
+    syscall,
+    errno,
+    holders,
+    message: `${syscall}(${shown(path)}): ${errno ?? 'failed'}${by === '' ? '' : `: held by ${by}`}`,
+  };
+};

@@ -19,6 +19,7 @@ export type {
   NamespaceError,
   NamespaceUnavailable,
   OutputLimit,
+  PinFailed,
   ProcessGone,
   RunError,
   SetupFailed,
@@ -57,6 +58,7 @@ export type {
 export type { KernelReader, Question, Relations, Step } from './kernel-reader.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
 export { measureOperation } from './measure-operation.ts';
+export type { Mounter, MountRefusal } from './mounter.ts';
 export type {
   BindMount,
   ChangeEntry,
@@ -94,6 +96,7 @@ export type {
 } from './network.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
 export type { KernelOperation, OperationTimes } from './operation.ts';
+export { type PinError, type PinPlace, type PinSpec, pin, type UnpinSpec, unpin } from './pin.ts';
 export type {
   CgroupPlan,
   ClockOffset,

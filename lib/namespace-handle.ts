@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { err, ok, type Result } from 'neverthrow';
 import { ERRNO } from './errno.ts';
 import {
@@ -69,11 +69,22 @@ export type NamespaceSource =
 /** Why a namespace could not be opened. */
 export type OpenError = InvalidOption | ProcessGone | NamespaceUnavailable;
 
-/** The type in the text of a link to nsfs; since Linux 3.19 every fd of a namespace has such a link. */
+/** A link to nsfs as the kernel writes it; since Linux 3.19. */
+const typeIn = (text: string | undefined): NamespaceType | null => {
+  const word = /^(\w+):\[\d+\]$/.exec(text ?? '')?.[1];
+  return isNamespaceType(word) ? word : null;
+};
+
+/** What came by a bind mount has the path for a link: then the mount says what is mounted. */
+const typeOfMount = (fd: number): NamespaceType | null => {
+  const id = /^mnt_id:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+  const mounts = readFileSync('/proc/thread-self/mountinfo', 'utf8').split('\n');
+  return typeIn(mounts.find((line) => line.startsWith(`${id} `))?.split(' ')[3]);
+};
+
 const typeOfFd = (fd: number): NamespaceType | null => {
   try {
-    const word = readlinkSync(`/proc/self/fd/${fd}`).split(':', 1)[0];
-    return isNamespaceType(word) ? word : null;
+    return typeIn(readlinkSync(`/proc/self/fd/${fd}`)) ?? typeOfMount(fd);
   } catch {
     return null;
   }

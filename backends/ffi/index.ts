@@ -3,6 +3,7 @@ import type { Backend } from '../../lib/backend.ts';
 import { backendUnavailable } from '../../lib/errors.ts';
 import { remainingWays, type Way } from './carrier/vehicles.ts';
 import { host, supportedArch } from './host.ts';
+import { mounterOf } from './mounter.ts';
 import { fileCapabilities, probe } from './probe/probe.ts';
 import { readerOf } from './reader.ts';
 import { explain } from './spawn/explain.ts';
@@ -32,6 +33,7 @@ export const ffiBackend: Backend = {
       ? err(backendUnavailable('ffi', `no machine code has been written for ${process.arch}`))
       : explain(plan, arch);
   },
+  mounter: () => host().map(mounterOf),
   reader: () => host().andThen(readerOf),
   measure: (plan) => host().andThen((opened) => measure(opened, plan)),
   probe: (plan) => host().asyncAndThen((opened) => probe(opened, plan)),

@@ -6,6 +6,7 @@ import { compile } from './argv.ts';
 import type { CommandLine } from './command-line.ts';
 import { explainLine } from './explain.ts';
 import { launch } from './launch.ts';
+import { mounterOf } from './mounter.ts';
 import { inheritedFds } from './proc.ts';
 import { knownTools, type Tools } from './tools.ts';
 
@@ -23,6 +24,7 @@ export const createShellBackend = (findTools: () => Result<Tools, string>): Back
       ),
     launch: (plan) => compiled(plan).map((line) => launch(plan, line)),
     explain: (plan) => compiled(plan).map((line) => explainLine(plan, line)),
+    mounter: () => tools().andThen(mounterOf),
     measure: () =>
       err(
         unsupported('shell', 'measuring', 'a clock that is read next to the system calls, which no tool has; ffi does'),

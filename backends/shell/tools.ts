@@ -21,6 +21,7 @@ export interface Tools {
   readonly env: Tool | null;
   readonly od: string;
   readonly mount: string | null;
+  readonly umount: string | null;
   readonly hostname: string | null;
   readonly domainname: string | null;
   readonly busybox: string | null;
@@ -113,6 +114,7 @@ export const findTools = (): Result<Tools, string> => {
     env: tool(findProgram('env')),
     od,
     mount: findProgram('mount'),
+    umount: findProgram('umount'),
     hostname: findProgram('hostname'),
     domainname: findProgram('domainname') ?? findProgram('nisdomainname'),
     busybox: findProgram('busybox'),

@@ -176,7 +176,7 @@ export const inspect = (spec: InspectSpec = {}): Result<Inspection, BackendUnava
       const scan = new Scan(reader);
       scan.readProcesses();
       scan.readThreads();
-      if (spec.fds !== false) scan.readFds();
       scan.readMounts();
+      if (spec.fds !== false) scan.readFds();
       return { namespaces: assemble(reader, scan), processes: scan.processes, unseen: scan.unseen };
     });

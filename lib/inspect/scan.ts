@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { KernelReader } from '../kernel-reader.ts';
 import { NAMESPACE_TYPES, type NamespaceType } from '../namespace.ts';
 import type { FdHolder, Pin, ProcessInfo, ThreadHolder, Unseen } from './model.ts';
@@ -40,6 +40,14 @@ const LINK = /^(cgroup|ipc|mnt|net|pid|time|user|uts):\[(\d+)\]$/;
 const readLink = (text: string | null): Link | null => {
   const [, type, inode] = (text === null ? null : LINK.exec(text)) ?? [];
   return type === undefined ? null : { type: type as NamespaceType, inode: Number(inode) };
+};
+
+const deviceOf = (path: string): number | null => {
+  try {
+    return statSync(path).dev;
+  } catch {
+    return null;
+  }
 };
 
 /** Parent and number of threads in /proc/PID/stat; the name in it may hold blanks and parentheses. */
@@ -123,9 +131,26 @@ export class Scan {
       else for (const name of names) fds.push({ pid, fd: Number(name) });
     }
     const links = this.#reader.readLinks(fds.map(({ pid, fd }) => `/proc/${pid}/fd/${fd}`));
+    const pins = new Set([...this.found.values()].flatMap((found) => found.pins.map(({ path }) => path)));
+    const pinned: { readonly holder: FdHolder; readonly path: string }[] = [];
     for (const [index, holder] of fds.entries()) {
-      const link = readLink(links[index] ?? null);
-      if (link !== null) this.#at(link, `/proc/${holder.pid}/fd/${holder.fd}`).fds.push(holder);
+      const text = links[index] ?? null;
+      const link = readLink(text);
+      const path = `/proc/${holder.pid}/fd/${holder.fd}`;
+      if (link !== null) this.#at(link, path).fds.push(holder);
+      // What was opened by a pin has its path for a link, or only a slash once that has been unmounted.
+      else if (text === '/' || (text !== null && pins.has(text))) pinned.push({ holder, path });
+    }
+    this.#readPinned(pinned);
+  }
+
+  #readPinned(candidates: readonly { readonly holder: FdHolder; readonly path: string }[]): void {
+    const isOfNsfs = ({ path }: { readonly path: string }): boolean => deviceOf(path) === deviceOf('/proc/self/ns/mnt');
+    const pinned = candidates.filter(isOfNsfs);
+    const answers = this.#reader.relations(pinned.map(({ path }) => ({ path, up: [] })));
+    for (const [index, answer] of answers.entries()) {
+      const one = pinned[index];
+      if (answer !== null && one !== undefined) this.#at(answer, one.path).fds.push(one.holder);
     }
   }
 

@@ -64,6 +64,7 @@ export const TOOLS: Tools = {
   env: { path: '/usr/bin/env', options: new Set(['--default-signal']) },
   od: '/usr/bin/od',
   mount: '/bin/mount',
+  umount: '/bin/umount',
   hostname: '/bin/hostname',
   domainname: '/bin/domainname',
   busybox: '/bin/busybox',
