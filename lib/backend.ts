@@ -5,7 +5,7 @@ import type { ExitStatus } from './exit.ts';
 import type { KernelReader } from './kernel-reader.ts';
 import type { Mounter } from './mounter.ts';
 import type { KernelOperation, OperationTimes } from './operation.ts';
-import type { SpawnPlan } from './plan.ts';
+import type { PtySize, SpawnPlan } from './plan.ts';
 import type { Probe } from './probe.ts';
 
 /** A child on its way: set-up goes on while JavaScript does. */
@@ -22,6 +22,8 @@ export interface Launched {
    * are there once `started` was a success, and have not ended before.
    */
   readonly stdio: readonly (Readable | Writable | null)[];
+  /** Gives the command's terminal another size, or an errno; only there when the plan has a terminal. */
+  readonly resize?: (size: PtySize) => Result<void, number>;
   /** Sends a signal to the command, or, before its execve, to what is about to become it. */
   readonly kill: (signal: number) => Result<void, SignalFailed>;
   /** Whether the event loop stays alive for this child; it does at first. */

@@ -2,9 +2,17 @@ import type { Readable, Writable } from 'node:stream';
 import { err, ok, type Result, type ResultAsync } from 'neverthrow';
 import type { Launched } from './backend.ts';
 import { ERRNO } from './errno.ts';
-import { type ExitError, type ProcessGone, type SignalFailed, signalFailed } from './errors.ts';
+import {
+  type ExitError,
+  type ProcessGone,
+  type ResizeFailed,
+  resizeFailed,
+  type SignalFailed,
+  signalFailed,
+} from './errors.ts';
 import type { ExitStatus } from './exit.ts';
 import { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
+import type { PtySize } from './plan.ts';
 import { type SignalName, signalNumber } from './signal.ts';
 import type { StopWatch } from './stop.ts';
 
@@ -28,7 +36,7 @@ export class Child implements AsyncDisposable {
   readonly pid: number;
   /** The name of the backend that started it. */
   readonly backend: string;
-  /** Our ends of the pipes by fd of the child; null where there is none. */
+  /** Our ends of the pipes by fd of the child; null where there is none. A terminal is one stream for all of its fds. */
   readonly stdio: readonly (Readable | Writable | null)[];
   /** How the command ended; `timed-out` and `aborted` carry the status too. */
   readonly exit: ResultAsync<ExitStatus, ExitError>;
@@ -91,6 +99,21 @@ export class Child implements AsyncDisposable {
   /** @internal Whether the command has not been waited for yet, so that its pid is nobody else's. */
   isPresent(): boolean {
     return !this.#ended && this.#parts.launched.kill(0).isOk();
+  }
+
+  /**
+   * Gives the command's terminal another size; its foreground process group gets SIGWINCH.
+   *
+   * @param size - in characters; each from 1 to 65535
+   * @returns nothing, or `resize-failed`: ENOTTY (no `pty` among stdio), EINVAL (no such size), EIO (it is closed)
+   * @see ioctl_tty(2)
+   */
+  resize(size: PtySize): Result<void, ResizeFailed> {
+    const { resize } = this.#parts.launched;
+    const fail = (code: number): Result<void, ResizeFailed> => err(resizeFailed(this.pid, code));
+    if (resize === undefined) return fail(ERRNO.ENOTTY);
+    const fits = [size.columns, size.rows].every((n) => Number.isInteger(n) && n >= 1 && n <= 0xffff);
+    return fits ? resize(size).orElse(fail) : fail(ERRNO.EINVAL);
   }
 
   /**

@@ -51,6 +51,7 @@ export const SETUP_STEPS = [
   'mount-proc',
   'hostname',
   'domainname',
+  'pty',
   'init',
   'stdio',
   'rlimits',
@@ -149,6 +150,14 @@ export interface SignalFailed {
   readonly message: string;
 }
 
+/** The terminal of a child could not be given another size. */
+export interface ResizeFailed {
+  readonly type: 'resize-failed';
+  readonly pid: number;
+  readonly errno: ErrnoName | `errno ${number}`;
+  readonly message: string;
+}
+
 /** The child is gone, or /proc does not show it. */
 export interface ProcessGone {
   readonly type: 'process-gone';
@@ -188,7 +197,7 @@ export type RunError = SpawnError | ExitError | OutputLimit;
 /** What may come of `enter`. */
 export type EnterError = SpawnError | ProcessGone | NamespaceUnavailable;
 /** Every error of this library. */
-export type NamespaceError = RunError | EnterError | SignalFailed | PinFailed;
+export type NamespaceError = RunError | EnterError | SignalFailed | PinFailed | ResizeFailed;
 
 const shown = (value: unknown): string => {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
@@ -299,6 +308,13 @@ export const signalFailed = (pid: number, code: number): SignalFailed => ({
   pid,
   errno: errnoName(code),
   message: `Process ${pid} could not be signalled: ${errnoName(code)}`,
+});
+
+export const resizeFailed = (pid: number, code: number): ResizeFailed => ({
+  type: 'resize-failed',
+  pid,
+  errno: errnoName(code),
+  message: `The terminal of process ${pid} could not be resized: ${errnoName(code)}`,
 });
 
 export const processGone = (pid: number): ProcessGone => ({

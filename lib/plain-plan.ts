@@ -22,6 +22,7 @@ export const plainPlan = (command: string, args: readonly string[]): SpawnPlan =
   process: null,
   cwd: null,
   stdio: [{ type: 'ignore' }, { type: 'ignore' }, { type: 'pipe' }],
+  pty: null,
   init: false,
   detached: false,
   parentDeathSignal: null,

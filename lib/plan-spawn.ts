@@ -2,7 +2,7 @@ import { err, ok } from 'neverthrow';
 import { all, type Checked, flag, kernelString, needs, optional, pathString } from './checks.ts';
 import { invalidOption } from './errors.ts';
 import { isNamespaceType, NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
-import type { Propagation, SpawnPlan, StdioPlan } from './plan.ts';
+import type { Propagation, PtySize, SpawnPlan, StdioPlan } from './plan.ts';
 import { planCgroups } from './plan-cgroup.ts';
 import { planCredentials } from './plan-credentials.ts';
 import { planMaps, planOwner } from './plan-maps.ts';
@@ -65,6 +65,7 @@ const planMountProc = ({ mountProc, root }: SpawnSpec, types: ReadonlySet<Namesp
 const planStdioEntry = (entry: Stdio | undefined | null, fd: number): Checked<StdioPlan> => {
   if (entry === undefined || entry === null || entry === 'pipe') return ok({ type: 'pipe' });
   if (entry === 'ignore') return ok({ type: 'ignore' });
+  if (entry === 'pty') return ok({ type: 'pty' });
   if (entry === 'inherit') return ok({ type: 'fd', fd });
   const ours = typeof entry === 'object' ? entry.fd : entry;
   return Number.isInteger(ours) && ours >= 0 && ours <= 0x7fffffff
@@ -73,16 +74,16 @@ const planStdioEntry = (entry: Stdio | undefined | null, fd: number): Checked<St
         invalidOption(
           `stdio[${fd}]`,
           typeof entry === 'object' ? { fd: ours } : entry,
-          '"inherit", "ignore", "pipe", an fd, or a stream with an open fd',
+          '"inherit", "ignore", "pipe", "pty", an fd, or a stream with an open fd',
         ),
       );
 };
 
-const STDIO_WORDS: readonly unknown[] = ['inherit', 'ignore', 'pipe'];
+const STDIO_WORDS: readonly unknown[] = ['inherit', 'ignore', 'pipe', 'pty'];
 
 const planStdio = (value: SpawnSpec['stdio']): Checked<readonly StdioPlan[]> => {
   if (value !== undefined && !Array.isArray(value) && !STDIO_WORDS.includes(value)) {
-    return err(invalidOption('stdio', value, '"inherit", "ignore", "pipe" or a list of them'));
+    return err(invalidOption('stdio', value, '"inherit", "ignore", "pipe", "pty" or a list of them'));
   }
   const entries: readonly (Stdio | undefined)[] = Array.isArray(value)
     ? value
@@ -97,6 +98,20 @@ const planStdio = (value: SpawnSpec['stdio']): Checked<readonly StdioPlan[]> => 
     plans.push(plan.value);
   }
   return ok(plans);
+};
+
+/** The size of a terminal has 16 bits each way. */
+const isExtent = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 0xffff;
+
+const planPty = ({ stdio, ptySize }: SpawnSpec): Checked<PtySize | null> => {
+  const has = stdio === 'pty' || (Array.isArray(stdio) && stdio.includes('pty'));
+  if (ptySize === undefined) return ok(has ? { columns: 80, rows: 24 } : null);
+  if (typeof ptySize !== 'object' || ptySize === null)
+    return err(invalidOption('ptySize', ptySize, 'columns and rows'));
+  const { columns = 80, rows = 24 } = ptySize;
+  if (!isExtent(columns)) return err(invalidOption('ptySize.columns', columns, 'a number from 1 to 65535'));
+  if (!isExtent(rows)) return err(invalidOption('ptySize.rows', rows, 'a number from 1 to 65535'));
+  return has ? ok({ columns, rows }) : err(invalidOption('ptySize', ptySize, '"pty" among stdio with it'));
 };
 
 const planEnv = (env: SpawnSpec['env']): Checked<readonly string[] | null> => {
@@ -183,6 +198,7 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       process: planProcess(spec),
       cwd: optional(spec.cwd, (cwd) => pathString('cwd', cwd)),
       stdio: planStdio(spec.stdio),
+      pty: planPty(spec),
       init: flag('init', spec.init).andThen((init) => (init ? needs('init', init, types, 'pid') : ok(init))),
       detached: flag('detached', spec.detached),
       parentDeathSignal: planParentDeath(spec),

@@ -6,10 +6,17 @@ import type { RlimitPlan } from './rlimit.ts';
 
 export type { MountAttributes, MountPlan, MountPropagation, Propagation, RootPlan } from './mounts.ts';
 
-/** One fd of the child: nothing (/dev/null), a pipe to us, or a copy of one of ours. */
+/** The size of a terminal, in characters. */
+export interface PtySize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** One fd of the child: nothing (/dev/null), a pipe to us, its terminal, or a copy of one of ours. */
 export type StdioPlan =
   | { readonly type: 'ignore' }
   | { readonly type: 'pipe' }
+  | { readonly type: 'pty' }
   | { readonly type: 'fd'; readonly fd: number };
 
 /** A namespace to join. */
@@ -122,6 +129,8 @@ export interface SpawnPlan {
   readonly process: ProcessPlan | null;
   readonly cwd: string | null;
   readonly stdio: readonly StdioPlan[];
+  /** The size of the terminal that some of stdio are; null where none is. */
+  readonly pty: PtySize | null;
   /** The command is a child of a small pid 1. */
   readonly init: boolean;
   readonly detached: boolean;

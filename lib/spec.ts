@@ -4,11 +4,12 @@ import type { IdMapWord, IdRange } from './id-map.ts';
 import type { MountSpec, Propagation, RootSpec } from './mounts.ts';
 import type { NamespaceType } from './namespace.ts';
 import type { NetworkSpec } from './network.ts';
+import type { PtySize } from './plan.ts';
 import type { Rlimit, RlimitName } from './rlimit.ts';
 import type { SignalName } from './signal.ts';
 
 /** One standard stream, or a further fd, of a child. */
-export type Stdio = 'inherit' | 'ignore' | 'pipe' | number | { readonly fd: number };
+export type Stdio = 'inherit' | 'ignore' | 'pipe' | 'pty' | number | { readonly fd: number };
 
 /** Which backend is to do the work. */
 export type BackendChoice = 'auto' | 'ffi' | 'shell' | Backend;
@@ -113,9 +114,12 @@ export interface SpawnSpec {
   readonly argv0?: string;
   /**
    * The streams: one word for stdin, stdout and stderr, or a list whose index is the fd in the child. `pipe` when
-   * left out. A stream with an open `fd` may stand for its number.
+   * left out. `pty` is a new pseudo-terminal, one for all that say so, which controls the session that the command leads
+   * then; it is of the devpts that the child sees, when `mounts` give it one. Since Linux 4.13. A stream with an open `fd` may stand for its number.
    */
-  readonly stdio?: 'inherit' | 'ignore' | 'pipe' | readonly Stdio[];
+  readonly stdio?: 'inherit' | 'ignore' | 'pipe' | 'pty' | readonly Stdio[];
+  /** The size of the terminal at first, characters; 80 by 24 when left out. Wants a `pty` among stdio. */
+  readonly ptySize?: Partial<PtySize>;
   /** Written to the child's stdin, which is then closed; wants stdin to be a pipe. */
   readonly stdin?: string | Uint8Array;
   /** Kills the child with `killSignal` when aborted. */

@@ -97,7 +97,8 @@ export const startStages = (
   const fdOf = (entry: StdioPlan, fd: number): number | 'pipe' =>
     match(entry)
       .with({ type: 'fd' }, (same) => same.fd)
-      .with({ type: 'ignore' }, openNothing)
+      // There are no terminals in a command line: they have been refused.
+      .with({ type: 'ignore' }, { type: 'pty' }, openNothing)
       .with({ type: 'pipe' }, () => ends.get(fd) ?? ('pipe' as const))
       .exhaustive();
   try {

@@ -2,7 +2,17 @@ const NUL = 'a\0b';
 /** See BadOption. */
 type BadMount = readonly [
   option: string,
-  spec: { readonly [K in 'mounts' | 'root' | 'namespaces' | 'propagation' | 'mountProc' | 'init']?: unknown },
+  spec: {
+    readonly [K in
+      | 'mounts'
+      | 'root'
+      | 'namespaces'
+      | 'propagation'
+      | 'mountProc'
+      | 'init'
+      | 'stdio'
+      | 'ptySize']?: unknown;
+  },
   wanted: RegExp,
 ];
 
@@ -68,6 +78,10 @@ export const BAD_MOUNTS: readonly BadMount[] = [
   entry('.to', { type: 'symlink', target: '/l' }, /a path/),
   entry('.to', { type: 'symlink', target: '/l', to: '' }, /not empty/),
   entry('.propagation', { type: 'propagation', target: '/' }, /one of private/),
+  ['ptySize', { ptySize: {} }, /"pty" among stdio/],
+  ['ptySize', { stdio: 'pty', ptySize: 80 }, /columns and rows/],
+  ['ptySize.rows', { stdio: 'pty', ptySize: { rows: 0 } }, /1 to 65535/],
+  ['ptySize.columns', { stdio: ['pty'], ptySize: { columns: 65_536 } }, /1 to 65535/],
   ['init', { init: true }, /"pid" among the namespaces/],
   ['init', { namespaces: ['pid'], init: 1 }, /true or false/],
   ['root', { root: 7 }, /a path/],

@@ -25,6 +25,7 @@ export const PLAIN: SpawnPlan = {
   process: null,
   cwd: null,
   stdio: [{ type: 'ignore' }, { type: 'ignore' }, { type: 'ignore' }],
+  pty: null,
   init: false,
   detached: false,
   parentDeathSignal: null,
@@ -107,6 +108,7 @@ const planWith = (namespaces: readonly NamespaceType[]): fc.Arbitrary<SpawnPlan>
       return {
         ...rest,
         namespaces,
+        pty: null,
         init: false,
         mounts: [],
         root: null,

@@ -25,6 +25,7 @@ export const OPEN = {
   O_RDWR: 2,
   O_CREAT: 0o100,
   O_EXCL: 0o200,
+  O_NOCTTY: 0o400,
   O_NONBLOCK: 0o4000,
   O_CLOEXEC: 0o2000000,
   O_PATH: 0o10000000,
@@ -130,6 +131,16 @@ export const CLOCK = { CLOCK_MONOTONIC: 1 } as const;
 export const WAIT = { WNOHANG: 1, WEXITED: 4, WNOWAIT: 0x1000000, __WALL: 0x40000000 } as const;
 /** struct siginfo of asm-generic/siginfo.h: si_pid of a child, and the size of all. */
 export const SIGINFO = { pid: 16, size: 128 } as const;
+/** asm-generic/ioctls.h; TIOCGPTPEER since Linux 4.13 */
+export const IOCTL = { TIOCSCTTY: 0x540e, TIOCSWINSZ: 0x5414, TIOCSPTLCK: 0x40045431, TIOCGPTPEER: 0x5441 } as const;
+/** linux/socket.h */
+export const AF_UNIX = 1;
+/** linux/net.h */
+export const SOCK_STREAM_CLOEXEC = 0o2000001;
+/** linux/socket.h */
+export const MSG = { MSG_DONTWAIT: 0x40, MSG_NOSIGNAL: 0x4000, MSG_CMSG_CLOEXEC: 0x40000000 } as const;
+/** struct cmsghdr of linux/socket.h with one fd: its length, the room it takes, where the fd stands. */
+export const CMSG = { SOL_SOCKET: 1, SCM_RIGHTS: 1, length: 20, space: 24, data: 16 } as const;
 /** asm-generic/poll.h */
 export const POLL = { POLLIN: 1 } as const;
 

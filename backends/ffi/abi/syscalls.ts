@@ -74,6 +74,9 @@ const SYSCALLS = {
   waitid: [247, 95],
   getppid: [110, 173],
   sched_yield: [24, 124],
+  recvmsg: [47, 212],
+  sendmsg: [46, 211],
+  socketpair: [53, 199],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>;
 
 /** What the runner takes for the end of a program that Node runs. */

@@ -23,6 +23,7 @@ import type { MountApi } from './mount-target.ts';
 import { addOwner } from './owner-ops.ts';
 import type { Placement } from './placement.ts';
 import { addPriorities, addRlimits, addSeccomp } from './process-ops.ts';
+import { addControllingTerminal, addEarlyPty, addLatePty } from './pty-ops.ts';
 import { RECORD_KIND } from './records.ts';
 import { addEnterRoot, addOpenRoot } from './root-ops.ts';
 import {
@@ -43,17 +44,24 @@ export interface Mailbox {
   readonly status: number;
   /** The pipe on which the child waits until its id maps are written: [the child's end, ours]; null without. */
   readonly go: number | null;
+  /** The one of `pipes` that is a socket, through which the master of a terminal comes; -1 for none. */
+  readonly socket: number;
   /** Pipes of stdio: both ends as pipe2 gives them; null where there is none. With init one more, where it tells how the command ended. */
   readonly pipes: readonly (number | null)[];
 }
 
 /** Lays out the mailbox in the child's program. */
-export const addMailbox = (program: ProgramBuilder, { idMap, stdio, init }: SpawnPlan): Mailbox => {
+export const addMailbox = (program: ProgramBuilder, { idMap, stdio, init, pty }: SpawnPlan): Mailbox => {
   const pair = (): number => program.int32s(-1, -1);
   return {
     status: pair(),
     go: idMap?.writer === 'parent' ? pair() : null,
-    pipes: [...stdio.map(({ type }) => (type === 'pipe' ? pair() : null)), ...(init ? [pair()] : [])],
+    pipes: [
+      ...stdio.map(({ type }) => (type === 'pipe' ? pair() : null)),
+      ...(init ? [pair()] : []),
+      ...(pty === null ? [] : [pair()]),
+    ],
+    socket: pty === null ? -1 : stdio.length + (init ? 1 : 0),
   };
 };
 
@@ -160,27 +168,31 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   addNestedClone(program, placement, status, fail);
   addBecome(program, plan, fail);
   if (plan.network !== null) addNetwork(program, plan.network, caller, refusal(program, status), fail);
+  const ends = mailbox.pipes.map((pair, fd) =>
+    pair === null ? null : int32At(pair + childEndOffset(fd), `pipe${fd}`),
+  );
+  const socket = ends[mailbox.socket] ?? null;
   const devNull = addEarlyDevNull(program, plan, fail);
+  const early = addEarlyPty(program, plan, socket, fail);
   addPropagation(program, plan, fail);
   const mounting = addOpenRoot(program, plan, mountApi, fail);
   addMounts(mounting, plan, fail);
   addMountProc(mounting, plan, fail);
   addEnterRoot(mounting, plan, fail);
   addNames(program, plan, fail);
-  const ends = mailbox.pipes.map((pair, fd) =>
-    pair === null ? null : int32At(pair + childEndOffset(fd), `pipe${fd}`),
-  );
+  const pty = early ?? addLatePty(program, plan, socket, fail);
   const tell = ends[plan.stdio.length];
-  if (tell) {
-    const others = [status, devNull, ...ends].filter((fd) => fd !== null);
+  if (plan.init && tell) {
+    const others = [status, devNull, ...(pty?.fds ?? []), ...ends].filter((fd) => fd !== null);
     addInit(program, plan, { tell, others, strays }, fail);
   }
-  addStdio(program, plan, ends, devNull, fail);
+  addStdio(program, plan, ends, { opened: devNull, slave: pty?.slave ?? null }, fail);
   addCloseOthers(program, plan, strays, fail);
   addRlimits(program, plan, fail);
   addCredentials(program, plan, keptCapabilities, fail);
   addEnteredIds(program, plan.enter, fail);
   addProcess(program, plan, fail);
+  addControllingTerminal(program, plan, fail);
   const ready = program.int32s(RECORD_KIND.ready, -1, 0, 0, 0, 0);
   program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });
   addSignals(program, context.handlers, fail);

@@ -50,6 +50,7 @@ export const spaceFor = (plan: SpawnPlan): number => {
 
 const translated = (mailbox: Mailbox, distance: number): Mailbox => ({
   status: mailbox.status + distance,
+  socket: mailbox.socket,
   go: mailbox.go === null ? null : mailbox.go + distance,
   pipes: mailbox.pipes.map((pair) => (pair === null ? null : pair + distance)),
 });

@@ -1,6 +1,7 @@
 import { NAMESPACES } from '../../../lib/namespace.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import {
+  AF_UNIX,
   AT,
   CLOCK,
   CLONE,
@@ -14,6 +15,7 @@ import {
   RUSAGE,
   SEALS,
   SIG,
+  SOCK_STREAM_CLOEXEC,
 } from '../abi/constants.ts';
 import {
   type Argument,
@@ -88,6 +90,8 @@ export interface Measurement {
   readonly report: number;
   readonly read: number;
 }
+
+const STREAM = shown(SOCK_STREAM_CLOEXEC, 'SOCK_STREAM|SOCK_CLOEXEC');
 
 /** The most that a measured child can have to say: a few records and a candidate for each directory in PATH. */
 const REPORT_SIZE = 32_768;
@@ -228,7 +232,10 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   program.op('pipe2', [shown(mailbox.status, 'status'), words(OPEN.O_CLOEXEC | OPEN.O_NONBLOCK, OPEN)], made);
   if (mailbox.go !== null) program.op('pipe2', [shown(mailbox.go, 'go'), cloexec], made);
   for (const [fd, pair] of mailbox.pipes.entries()) {
-    if (pair !== null) program.op('pipe2', [shown(pair, `pipe${fd}`), cloexec], made);
+    if (pair === null) continue;
+    const at = shown(pair, `pipe${fd}`);
+    if (fd !== mailbox.socket) program.op('pipe2', [at, cloexec], made);
+    else program.op('socketpair', [shown(AF_UNIX, 'AF_UNIX'), STREAM, num(0), at], made);
   }
   const executable = carrier === null ? null : addVehicle(program, carrier.image, carrier.vehicle, fail);
 

@@ -112,7 +112,7 @@ export const addNames = (program: ProgramBuilder, { hostname, domainname }: Spaw
 
 /** The rest of what a process is: its parent's death, session and working directory. */
 export const addProcess = (program: ProgramBuilder, plan: SpawnPlan, fail: Label): void => {
-  const { parentDeathSignal, detached, cwd } = plan;
+  const { parentDeathSignal, detached, pty, cwd } = plan;
   if (parentDeathSignal !== null) {
     // A parent that is gone by now has closed its end of the status pipe: the write of "ready" finds out.
     program.op('prctl', [words(PRCTL.PR_SET_PDEATHSIG, PRCTL), num(parentDeathSignal)], {
@@ -120,7 +120,7 @@ export const addProcess = (program: ProgramBuilder, plan: SpawnPlan, fail: Label
       onError: fail,
     });
   }
-  if (detached) program.op('setsid', [], { step: 'session', onError: fail });
+  if (detached || pty !== null) program.op('setsid', [], { step: 'session', onError: fail });
   addUmask(program, plan, fail);
   if (cwd !== null) program.op('chdir', [program.string(cwd)], { step: 'cwd', onError: fail, path: cwd });
 };

@@ -6,16 +6,19 @@ import { ERRNO } from '../../../lib/errno.ts';
 import { type ExitLost, exitLost, type LaunchError, type SignalFailed, signalFailed } from '../../../lib/errors.ts';
 import { type ExitStatus, exitStatus } from '../../../lib/exit.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
-import { SIG } from '../abi/constants.ts';
+import { FCNTL, SIG } from '../abi/constants.ts';
 import type { Host } from '../host.ts';
-import { num, shown } from '../program/argument.ts';
+import { num, shown, words } from '../program/argument.ts';
+import type { OpInfo } from '../program/builder.ts';
 import { type Followed, Reaper } from '../reaper.ts';
 import { childEndOffset } from './child-program.ts';
 import type { CompiledSpawn } from './compile.ts';
-import { carrierKilled, childFailed } from './failure.ts';
+import { carrierKilled, childFailed, stepFailed } from './failure.ts';
 import { helperRunner } from './helper.ts';
 import { writeIdMaps } from './id-map-writer.ts';
 import { closeFds, launchPlan, openPidfd, sendSignal } from './launch.ts';
+import { addResize, addTakeMaster } from './pty-ops.ts';
+import { PtyStream } from './pty-stream.ts';
 import { RECORD_KIND, readStatus, type StatusReport } from './records.ts';
 
 type Ended = ExitStatus | null;
@@ -76,8 +79,36 @@ const told = (host: Host, fd: number): number | null => {
   return read.unwrapOr(null);
 };
 
-const openStreams = (fds: readonly number[]): (Readable | Writable | null)[] =>
-  fds.map((fd, index) => (fd < 0 ? null : new Socket({ fd, readable: index !== 0, writable: index === 0 })));
+/** The child's terminal, whose master comes through a socket; null when it did not come, for want of fds. */
+const openTerminal = (host: Host, socket: number): PtyStream | null => {
+  let at = 0;
+  const read = host
+    .runCalls((program) => {
+      at = addTakeMaster(program, socket);
+    })
+    .map((program) => (program.result(0) > 0 ? program.read32(at) : -1))
+    .unwrapOr(-1);
+  if (read < 0) return null;
+  const own = host
+    .runCalls((program) => program.op('fcntl', [num(read), DUP_CLOEXEC, num(0)], { onError: 'next' }))
+    .map((program) => program.result(0))
+    .unwrapOr(-1);
+  if (own >= 0) return new PtyStream({ read, own });
+  closeFds(host, [read]);
+  return null;
+};
+
+const DUP_CLOEXEC = words(FCNTL.F_DUPFD_CLOEXEC, FCNTL);
+
+const openStreams = (
+  fds: readonly number[],
+  { stdio }: SpawnPlan,
+  terminal: PtyStream | null,
+): (Readable | Writable | null)[] =>
+  fds.map((fd, index) => {
+    if (stdio[index]?.type === 'pty') return terminal;
+    return fd < 0 ? null : new Socket({ fd, readable: index !== 0, writable: index === 0 });
+  });
 
 const failureOf = (plan: SpawnPlan, compiled: CompiledSpawn, report: StatusReport, ended: Ended): LaunchError => {
   const { failure, candidates } = report;
@@ -89,6 +120,9 @@ const failureOf = (plan: SpawnPlan, compiled: CompiledSpawn, report: StatusRepor
   if (op === undefined) return carrierKilled('sent a report that cannot be read');
   return childFailed(plan, op, failure.errno, candidates);
 };
+
+/** What stands for the arrival of a terminal's master: there is no fd left for it. */
+const NO_MASTER: OpInfo = { name: 'recvmsg', args: [], options: { step: 'pty', onError: 'next' } };
 
 /** Starts a child and follows it: the verb of this backend. */
 export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchError> => {
@@ -104,7 +138,8 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   const go = mailbox.go === null ? null : int32(mailbox.go + 4);
   const all = ourEnds(compiled);
   const ends = all.slice(0, plan.stdio.length);
-  const [initFd = -1] = all.slice(plan.stdio.length);
+  const initFd = plan.init ? (all[plan.stdio.length] ?? -1) : -1;
+  let terminal: PtyStream | null = null;
   let stdio: readonly (Readable | Writable | null)[] = [];
   /** A signal that came while the process that goes on was not known yet. */
   let pending: number | null = null;
@@ -148,7 +183,16 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
     if (current !== first) await first.ended;
     if (report.ready && report.failure === null) {
       // Not before somebody can listen: the end of a stream that ended earlier would go unheard.
-      stdio = openStreams(ends);
+      if (plan.pty !== null) {
+        terminal = openTerminal(host, all[mailbox.socket] ?? -1);
+        if (terminal === null) {
+          current.kill(SIG.SIGKILL).unwrapOr(undefined);
+          closeFds(host, [...ends, initFd]);
+          await current.ended;
+          return err(stepFailed(NO_MASTER, ERRNO.EMFILE));
+        }
+      }
+      stdio = openStreams(ends, plan, terminal);
       return ok(current.pid);
     }
     closeFds(host, all);
@@ -173,6 +217,17 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
     get stdio() {
       return stdio;
     },
+    ...(plan.pty === null
+      ? {}
+      : {
+          resize: ({ columns, rows }) => {
+            const fd = terminal?.fd ?? null;
+            if (fd === null) return err(ERRNO.EIO);
+            return host
+              .runCalls((program) => addResize(program, fd, columns, rows))
+              .andThen((program) => (program.result(0) < 0 ? err(-program.result(0)) : ok(undefined)));
+          },
+        }),
     kill: (signal) => {
       pending = signal;
       return current.kill(signal);

@@ -35,12 +35,12 @@ export const addEarlyDevNull = (
   return mayHide && stdio.some(({ type }) => type === 'ignore') ? addDevNull(program, fail) : null;
 };
 
-/** Puts every stream where the command expects it; `opened` is /dev/null, where it is open already. */
+/** Puts every stream where the command expects it; `opened` is /dev/null where it is open already, `slave` the terminal. */
 export const addStdio = (
   program: ProgramBuilder,
   { stdio }: SpawnPlan,
   ends: ChildEnds,
-  opened: Argument | null,
+  { opened, slave }: { readonly opened: Argument | null; readonly slave: Argument | null },
   fail: Label,
 ): void => {
   const options = { step: 'stdio', onError: fail } as const;
@@ -51,6 +51,7 @@ export const addStdio = (
     const end = ends[fd];
     if (end !== null && end !== undefined) return end;
     if (entry?.type === 'fd') return num(entry.fd);
+    if (entry?.type === 'pty' && slave !== null) return slave;
     devNull ??= addDevNull(program, fail);
     return devNull;
   };

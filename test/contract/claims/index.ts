@@ -20,6 +20,7 @@ import { namespaces } from './namespaces.ts';
 import { networks } from './networks.ts';
 import { options } from './options.ts';
 import { processes } from './processes.ts';
+import { ptys } from './ptys.ts';
 import { roots } from './roots.ts';
 import { signals } from './signals.ts';
 import { stdio } from './stdio.ts';
@@ -46,6 +47,7 @@ export const CLAIMS = {
   execErrors,
   exitStatuses,
   inits,
+  ptys,
   signals,
   stopping,
   limits,
