@@ -1,6 +1,6 @@
 import { accessSync } from 'node:fs';
 import { join } from 'node:path';
-import { err, ok, Result } from 'neverthrow';
+import { err, ok, type Result } from 'neverthrow';
 import type { Backend } from './backend.ts';
 import { type CheckName, checksFor, type Who } from './check-names.ts';
 import type { BackendUnavailable, InvalidOption, LaunchError } from './errors.ts';
@@ -151,6 +151,22 @@ const trySubject = async (
   );
 };
 
+/** Where not even a first child can be made, nothing works, and all for the same reason. */
+const allFailed = (who: Who, account: Account | null, error: LaunchError): readonly TriedSubject[] => {
+  if (error.type !== 'setup-failed') return [];
+  const { step, errno, syscall, path } = error;
+  return (who === 'root' ? [false, true] : [true]).map((inUserNamespace) => ({
+    who,
+    inUserNamespace,
+    uid: who === 'root' ? 0 : (account ?? NOBODY).uid,
+    outcomes: checksFor(who, inUserNamespace).map((check) => ({
+      check,
+      inUserNamespace,
+      failure: { step, errno, namespaces: [], requested: [], syscall, path, filesystem: null, text: null },
+    })),
+  }));
+};
+
 /** A machine as it is now: its evidence, and what came of trying. */
 interface LiveMachine {
   readonly evidence: Evidence;
@@ -196,8 +212,16 @@ export const lookAtMachine = async (
   const found = await Promise.all(
     asked.map((who) => trySubject(probe, who, who === 'root' ? null : account, evidence, parts)),
   );
-  const subjects = Result.combine(found);
-  if (subjects.isErr()) return ok({ evidence, tried: null, reason: subjects.error.message });
+  const failed = found.find((one) => one.isErr());
+  if (failed?.isErr() === true && failed.error.type !== 'setup-failed') {
+    return ok({ evidence, tried: null, reason: failed.error.message });
+  }
+  const subjects = found.flatMap((one, index) =>
+    one.match(
+      (tried) => [...tried],
+      (error) => allFailed(asked[index] ?? 'user', account, error),
+    ),
+  );
   const how = backend.available().unwrapOr(backend.name);
-  return ok({ evidence, tried: { how, subjects: subjects.value.flat() }, reason: null });
+  return ok({ evidence, tried: { how, subjects }, reason: null });
 };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
-import { check, readSnapshot, type SnapshotDocument, takeSnapshot } from '../../lib/index.ts';
+import { type CheckReport, check, readSnapshot, type SnapshotDocument, takeSnapshot } from '../../lib/index.ts';
 import type { CheckIo } from './io.ts';
 import { type CheckRequest, readRequest } from './request.ts';
 import { unmet } from './requirements.ts';
@@ -45,6 +45,40 @@ const machineOptions = ({ user, probe, backend }: CheckRequest) => ({
   ...(backend === undefined ? {} : { backend }),
 });
 
+/** Written beside it and renamed, so that the collector never reads half of it. */
+const replaceFile = (file: string, text: string): ResultAsync<void, Failed> => {
+  const beside = `${file}.${process.pid}`;
+  const replaced = writeFile(beside, text, { mode: 0o644 }).then(() => rename(beside, file));
+  return ResultAsync.fromPromise(
+    replaced.catch(async (error: unknown) => {
+      await rm(beside, { force: true });
+      throw error;
+    }),
+    toFailed,
+  );
+};
+
+const write = async (report: CheckReport, request: CheckRequest, io: CheckIo): Promise<Result<void, Failed>> => {
+  const print = (text: string): Result<void, Failed> => {
+    io.stdout.write(text);
+    return ok(undefined);
+  };
+  switch (request.format) {
+    case 'json':
+      return print(`${JSON.stringify(report, null, 2)}\n`);
+    case 'tap':
+      return print((await import('./tap.ts')).drawTap(report, request.require));
+    case 'prometheus': {
+      const { drawPrometheus } = await import('./prometheus.ts');
+      const text = drawPrometheus(report, new Date());
+      return request.prometheusFile === null ? print(text) : replaceFile(request.prometheusFile, text);
+    }
+    case 'table':
+      // Who asks for some things only is told of these only.
+      return request.require.length > 0 ? ok(undefined) : print((await import('./table.ts')).drawReport(report, io));
+  }
+};
+
 const show = async (
   request: CheckRequest,
   snapshot: SnapshotDocument | null,
@@ -57,11 +91,8 @@ const show = async (
   });
   if (report.isErr()) return err(report.error);
   const missing = unmet(report.value, request.require);
-  if (request.format === 'json') io.stdout.write(`${JSON.stringify(report.value, null, 2)}\n`);
-  else if (request.require.length === 0) {
-    const { drawReport } = await import('./table.ts');
-    io.stdout.write(drawReport(report.value, io));
-  }
+  const written = await write(report.value, request, io);
+  if (written.isErr()) return err(written.error);
   for (const line of missing) io.stderr.write(`ns-check: ${line}\n`);
   return ok(missing.length === 0 ? OK : UNMET);
 };

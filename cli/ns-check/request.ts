@@ -4,11 +4,13 @@ import type { CheckName } from '../../lib/index.ts';
 import { CHECK_NAMES, isCheckName } from './names.ts';
 
 /** How the answer is written. */
-type Format = 'table' | 'json';
+type Format = 'table' | 'json' | 'tap' | 'prometheus';
 
 /** What a command line asks for. */
 export interface CheckRequest {
   readonly format: Format;
+  /** The file that Prometheus reads; null: standard output. */
+  readonly prometheusFile: string | null;
   readonly save: string | null;
   readonly from: string | null;
   readonly redact: boolean;
@@ -26,6 +28,8 @@ export type NoRequest =
 
 interface Typed {
   readonly json?: true;
+  readonly tap?: true;
+  readonly prometheus?: string | true;
   readonly save?: string;
   readonly from?: string;
   readonly redact?: true;
@@ -46,6 +50,7 @@ Examples:
   ns-check --message 'unshare: unshare failed: No space left on device'
   ns-check --redact --save machine.json      what somebody else needs to say why
   ns-check --from machine.json               says why
+  ns-check --require user,net,pid --tap      a line for each, for a CI server
   ns-check --require user,net,pid            exit code 1 and a line for each that is not to be had
 
 Exit code: 0 done, 1 a requirement is not met, 2 bad arguments.
@@ -57,6 +62,11 @@ const program = (version: string, write: (text: string) => void): Command =>
   new Command('ns-check')
     .description('Says which Linux namespaces root and an ordinary user can have here, why not, and what to type.')
     .option('--json', 'print the report as JSON')
+    .option('--tap', 'print a TAP point for each requirement, or for everything')
+    .option(
+      '--prometheus [file]',
+      'print the text format of Prometheus, or write it to a file for the textfile collector',
+    )
     .option('--save <file>', 'write what the machine says of itself to a file; "-" is standard output')
     .option('--from <file>', 'take the machine from such a file; "-" is standard input')
     .option('--redact', 'with --save: leave out the names of host and users, and paths that are not the system’s own')
@@ -99,6 +109,8 @@ export const readRequest = (argv: readonly string[], version: string): Result<Ch
   }
   const {
     json,
+    tap,
+    prometheus,
     save = null,
     from = null,
     redact = false,
@@ -108,12 +120,21 @@ export const readRequest = (argv: readonly string[], version: string): Result<Ch
     message = [],
     require = [],
   } = command.opts<Typed>();
+  const formats = (
+    [
+      ['json', json],
+      ['tap', tap],
+      ['prometheus', prometheus],
+    ] as const
+  ).flatMap(([name, wanted]) => (wanted === undefined ? [] : [name]));
+  if (formats.length > 1) return usage(`Option "--${formats[1]}" is set, wanted without "--${formats[0]}"`);
   if (redact && save === null) return usage('Option "--redact" is set, wanted "--save" with it');
   if (from !== null && user !== undefined) return usage('Option "--user" is set, wanted without "--from"');
   if (backend !== undefined && !['auto', 'ffi', 'shell'].includes(backend))
     return usage(`Option "--backend" is ${JSON.stringify(backend)}, wanted auto, ffi or shell`);
   return checkNames(require).map((required) => ({
-    format: json ? 'json' : 'table',
+    format: formats[0] ?? 'table',
+    prometheusFile: typeof prometheus === 'string' ? prometheus : null,
     save,
     from,
     redact,

@@ -1,11 +1,20 @@
 import type { CheckName, CheckReport, Verdict } from '../../lib/index.ts';
 
-/** The verdicts for who asks: root where the caller is root, and the user otherwise. */
-const callersVerdicts = ({ caller, subjects }: CheckReport): readonly Verdict[] =>
-  subjects.filter(({ who }) => who === caller)[0]?.verdicts ?? [];
+/**
+ * The verdict that a requirement is about: that of who asks; what root has no need of, as newuidmap, is what the ordinary
+ * user gets.
+ */
+export const verdictFor = ({ caller, subjects }: CheckReport, name: CheckName): Verdict | null => {
+  const ordered = [...subjects].sort((a, b) => Number(b.who === caller) - Number(a.who === caller));
+  for (const { verdicts } of ordered) {
+    const verdict = verdicts.find(({ check }) => check === name);
+    if (verdict !== undefined) return verdict;
+  }
+  return null;
+};
 
 /** Why a verdict is not `works`, as one line. */
-const reasonOf = (report: CheckReport, { state, cause, errno, note }: Verdict): string => {
+export const reasonOf = (report: CheckReport, { state, cause, errno, note }: Verdict): string => {
   const finding = report.findings.find((one) => one.cause === cause);
   const remedy = finding?.remedy[0];
   if (state === 'unknown')
@@ -15,11 +24,9 @@ const reasonOf = (report: CheckReport, { state, cause, errno, note }: Verdict): 
 };
 
 /** A line for each requirement that is not seen to be met. What is not known is not met. */
-export const unmet = (report: CheckReport, names: readonly CheckName[]): readonly string[] => {
-  const verdicts = callersVerdicts(report);
-  return names.flatMap((name) => {
-    const verdict = verdicts.find(({ check }) => check === name);
-    if (verdict === undefined || verdict.state === 'works') return [];
-    return [`${name}: ${reasonOf(report, verdict)}`];
+export const unmet = (report: CheckReport, names: readonly CheckName[]): readonly string[] =>
+  names.flatMap((name) => {
+    const verdict = verdictFor(report, name);
+    if (verdict?.state === 'works') return [];
+    return [`${name}: ${verdict === null ? 'not known' : reasonOf(report, verdict)}`];
   });
-};

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -62,6 +62,42 @@ t.test('ns-check --require fails with a line for each requirement that is not me
   t.match(stderr, /^ns-check: user: max-userns-zero: .*\nns-check: net: max-userns-zero: .*\(try: .*\)\n$/);
 });
 
+t.test('ns-check --tap prints a point for each requirement', async (t) => {
+  const { code, stdout } = await run(['--from', '-', '--tap', '--require', 'user,newuidmap'], HARDENED);
+  t.equal(code, 1);
+  const lines = stdout.split('\n');
+  t.same(lines.slice(0, 3), ['TAP version 14', '1..2', 'not ok 1 - user']);
+  t.match(stdout, /^ {2}cause: "max-userns-zero"$/m);
+  t.match(stdout, /^ {4}- ".*sysctl -w user\.max_user_namespaces=28633"$/m);
+  t.match(stdout, /^not ok 2 - newuidmap$/m);
+});
+
+t.test('ns-check --tap without requirements has a point for everything', async (t) => {
+  const { code, stdout } = await run(['--from', '-', '--tap'], HARDENED);
+  t.equal(code, 0);
+  t.equal(stdout.match(/^(?:not )?ok \d+ - /gm)?.length, Number(/^1\.\.(\d+)$/m.exec(stdout)?.[1]));
+});
+
+t.test('ns-check --prometheus prints samples, and none for what is not known', async (t) => {
+  const { stdout } = await run(['--from', '-', '--prometheus'], HARDENED);
+  for (const line of stdout.trimEnd().split('\n')) {
+    t.match(line, /^(?:# (?:HELP|TYPE) ns_check_\w+ .+|ns_check_\w+(?:\{(?:\w+="(?:[^"\\\n]|\\.)*",?)*\})? \d+)$/);
+  }
+  t.match(stdout, /^ns_check_works\{who="user",in_user_namespace="true",check="net"\} 0$/m);
+  t.notMatch(stdout, /ns_check_works\{who="root",in_user_namespace="false",check="net"\}/);
+  t.match(stdout, /^ns_check_blocked\{.*check="net",cause="max-userns-zero",errno=""\} 1$/m);
+});
+
+t.test('ns-check --prometheus=FILE replaces the file', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'ns-check-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, 'ns.prom');
+  t.match(await run(['--from', '-', `--prometheus=${file}`], HARDENED), { code: 0, stdout: '', stderr: '' });
+  t.match(readFileSync(file, 'utf8'), /^ns_check_works/m);
+  t.same(readdirSync(dir), ['ns.prom'], 'nothing beside it');
+  t.match(await run(['--from', '-', `--prometheus=${dir}/no/such/file`], HARDENED), { code: 2, stderr: /ENOENT/ });
+});
+
 t.test('ns-check --save writes what --from reads', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'ns-check-'));
   t.teardown(() => rmSync(dir, { recursive: true }));
@@ -87,6 +123,7 @@ t.test('ns-check refuses what cannot be meant, with a sentence and exit code 2',
     [['--from', '-', '--user', 'x'], /"--user" is set, wanted without "--from"/],
     [['--from', '/no/such/file'], /ENOENT/],
     [['--from', '-'], /"snapshot\.format"|"snapshot" is/],
+    [['--json', '--tap'], /"--tap" is set, wanted without "--json"/],
     [['--backend', 'x'], /"--backend" is "x", wanted auto, ffi or shell/],
     [['--nonsense'], /unknown option/],
     [['word'], /too many arguments/],

@@ -108,6 +108,9 @@ class Attempt {
 
 const HERE = words(AT.AT_FDCWD, AT);
 
+/** An id that is to stay as it is. */
+const SAME = num(-1);
+
 const FLAGS = Object.fromEntries(Object.values(NAMESPACES).map(({ cloneName, cloneFlag }) => [cloneName, cloneFlag]));
 
 const flagsOf = (types: readonly NamespaceType[]): Argument =>
@@ -216,9 +219,9 @@ const addMapHelper = (attempt: Attempt, to: AttemptProgram, plan: ProbePlan): vo
   // The end of the pipe is the sign to go on.
   program.op('close', [int32At(order + 4, 'order.w')], { onError: 'next' });
   program.op('wait4', [resultOf(cloned, 'helper'), NULL, num(0), NULL], { onError: 'next' });
-  // Only ids that are mapped can be taken on.
+  // Only ids that are mapped can be taken on; as the real one alone, so that the capabilities stay.
   const path = 'newuidmap';
-  attempt.op('setresuid', [num(1), num(1), num(1)], { step, path, syscall: 'newuidmap' });
+  attempt.op('setresuid', [num(1), SAME, SAME], { step, path, syscall: 'newuidmap' });
   attempt.op('setresgid', [num(1), num(1), num(1)], { step, path: 'newgidmap', syscall: 'newgidmap' });
   const done = program.label();
   program.op('close', [num(-1)], { onError: done, expected: true });

@@ -1,12 +1,12 @@
 import { Socket } from 'node:net';
-import { err, errAsync, ok, type Result, ResultAsync } from 'neverthrow';
+import { errAsync, ResultAsync } from 'neverthrow';
 import { errnoName } from '../../../lib/errno.ts';
-import { type LaunchError, setupFailed, unsupported } from '../../../lib/errors.ts';
+import { type LaunchError, type SetupStep, setupFailed, unsupported } from '../../../lib/errors.ts';
 import { errnoOfHelper } from '../../../lib/id-map-helper.ts';
 import type { ProbeOutcome, ProbePlan } from '../../../lib/probe.ts';
 import { AT, CLONE, FCNTL, KERNEL_SIGSET_SIZE, OPEN, PRCTL, SIG, WAIT } from '../abi/constants.ts';
 import { CARRIER_PREFIX_SIZE, CARRIER_PROGRAM_BASE, setProgramSize } from '../carrier/elf.ts';
-import { remainingWays } from '../carrier/vehicles.ts';
+import { giveUpWay, isConclusive, remainingWays } from '../carrier/vehicles.ts';
 import { type Host, layOut } from '../host.ts';
 import type { MappedMemory } from '../native.ts';
 import { int32At, NULL, num, shown, words } from '../program/argument.ts';
@@ -162,31 +162,49 @@ const outcomesOf = (
  * @remarks Nothing that is tried happens in this process, and the mounts are in mount namespaces of the attempts' own.
  */
 export const probe = (host: Host, plan: ProbePlan): ResultAsync<readonly ProbeOutcome[], LaunchError> => {
-  const [way] = remainingWays();
-  const vehicle = way?.make() ?? null;
-  if (vehicle === null) return errAsync(unsupported('ffi', 'attempts in a carrier', 'a place for an executable file'));
-  const started = layOut(host.makeArena(), SPACE, (memory) => layOutProbe(memory, plan, vehicle, host.arch))
-    .mapErr((code) => setupFailed({ ...NOWHERE, call: 'mmap()', syscall: 'mmap', errno: errnoName(code) }))
-    .andThen((laid): Result<Laid, LaunchError> => {
-      const { launch } = laid;
-      host.run(launch.base);
-      const record = launch.base + HEADER.record;
-      const failed = launch.ops[launch.read32(record + RECORD.op)];
-      if (failed === undefined || launch.result(laid.clone) > 0) return ok(laid);
-      return err(
-        setupFailed({
-          ...NOWHERE,
-          call: failed.name,
-          syscall: failed.name,
-          errno: errnoName(launch.read64(record + RECORD.errno)),
-        }),
-      );
-    });
-  if (started.isErr()) return errAsync(started.error);
-  return ResultAsync.fromSafePromise(follow(host, plan, started.value));
+  const arena = host.makeArena();
+  for (;;) {
+    const [way] = remainingWays();
+    const vehicle = way?.make() ?? null;
+    if (way === undefined || vehicle === null)
+      return errAsync(unsupported('ffi', 'attempts in a carrier', 'a place for an executable file'));
+    const laid = layOut(arena, SPACE, (memory) => layOutProbe(memory, plan, vehicle, host.arch));
+    if (laid.isErr()) return errAsync(failedAt('mmap', 'prepare', laid.error));
+    const { launch, clone } = laid.value;
+    host.run(launch.base);
+    const record = launch.base + HEADER.record;
+    const failed = launch.ops[launch.read32(record + RECORD.op)];
+    if (failed === undefined) return ResultAsync.fromSafePromise(follow(host, plan, laid.value));
+    const code = launch.read64(record + RECORD.errno);
+    if (launch.result(clone) > 0) discard(host, laid.value);
+    const step = failed.options.step === 'exec' ? 'carrier' : (failed.options.step ?? 'prepare');
+    if (step === 'carrier' && isConclusive(code) && giveUpWay(way)) continue;
+    return errAsync(failedAt(failed.name, step, code));
+  }
 };
 
-const NOWHERE = { backend: 'ffi', step: 'prepare', namespaces: [], path: null, diagnosis: null } as const;
+/** Takes away a child that could not become the carrier, and our ends of its pipes. */
+const discard = (host: Host, { launch, clone, read }: Laid): void => {
+  const [pid, fds] = [launch.result(clone), [read('status'), read('words')]];
+  host
+    .runCalls((program) => {
+      for (const fd of fds) program.op('close', [num(fd)], { onError: 'next' });
+      program.op('wait4', [num(pid), NULL, words(WAIT.__WALL, WAIT), NULL], { onError: 'next' });
+    })
+    .unwrapOr(undefined);
+};
+
+const failedAt = (syscall: string, step: SetupStep, code: number): LaunchError =>
+  setupFailed({
+    backend: 'ffi',
+    step,
+    syscall,
+    call: `${syscall}()`,
+    errno: errnoName(code),
+    namespaces: [],
+    path: null,
+    diagnosis: null,
+  });
 
 const follow = async (
   host: Host,

@@ -15,6 +15,10 @@ const isChrooted = (facts: Facts): boolean | undefined => {
 const mayBeChrooted = (facts: Facts): boolean =>
   facts.mounts()?.some(({ mountPoint, root }) => mountPoint === '/' && root !== '/') === true;
 
+const insteadOfChroot = [
+  'systemd-nspawn --directory=DIRECTORY  # or bwrap --bind DIRECTORY /, both pivot_root instead of chroot',
+];
+
 /** What the caller is, or lacks. */
 export const callerCauses: readonly Cause[] = [
   {
@@ -46,8 +50,8 @@ export const callerCauses: readonly Cause[] = [
     sources: () => [SPECIAL.root, `${SOURCE.mountinfo}#mounts on /`],
     remedy: (_, failure) =>
       failure.step === 'propagation'
-        ? ['mount --bind DIRECTORY DIRECTORY  # before chroot DIRECTORY']
-        : ['systemd-nspawn --directory=DIRECTORY  # or bwrap --bind DIRECTORY /, both pivot_root instead of chroot'],
+        ? ['mount --bind DIRECTORY DIRECTORY  # before chroot DIRECTORY', ...insteadOfChroot]
+        : insteadOfChroot,
   },
 ];
 

@@ -69,7 +69,7 @@ const onNosuid = (facts: Facts): boolean => {
   const path = facts.helper('newuidmap')?.path;
   if (path === undefined) return false;
   const above = (facts.mounts() ?? [])
-    .filter(({ mountPoint }) => path.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`))
+    .filter(({ mountPoint }) => mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`))
     .sort((a, b) => b.mountPoint.length - a.mountPoint.length)[0];
   return above?.options.includes('nosuid') === true;
 };

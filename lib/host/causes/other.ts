@@ -1,4 +1,5 @@
 import { NAMESPACE_TYPES } from '../../namespace.ts';
+import { OTHER_STEPS } from '../../probe.ts';
 import type { Cause } from '../cause.ts';
 import { PROBE, type Reading } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
@@ -118,6 +119,9 @@ export const otherCauses: readonly Cause[] = [
         failure.errno !== null &&
         FOREIGN.has(failure.errno) &&
         (isMount(failure) || failure.step === 'cwd' || failure.step === 'stdio');
+      // That a map, or a join, is refused says nothing about making namespaces.
+      if (!isForeign && (OTHER_STEPS as readonly string[]).includes(failure.step) && failure.step !== 'mount')
+        return null;
       // What was tried and failed speaks for itself; this is for what a tool said.
       if (wereSeenToWork(failure, facts)) return isForeign ? 'certain' : failure.text == null ? null : 'likely';
       return isForeign && failure.step !== 'mount-proc' ? 'likely' : null;
