@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +26,9 @@ t.setTimeout(300_000);
 const succeeds = (command: string, ...args: readonly string[]): boolean =>
   spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 
+const hasNewuidmap = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin'].some((dir) =>
+  existsSync(`${dir}/newuidmap`),
+);
 const isRoot = process.getuid?.() === 0;
 const canNest = succeeds('unshare', '-Ur', 'true');
 const needsUserNamespaces = canNest ? false : 'no user namespace can be made here with unshare(1)';
@@ -214,14 +217,15 @@ const FAULTS: readonly Fault[] = [
     remedy: /mkdir -p \/no\/such\/directory/,
   },
   {
-    cause: 'id-map-needs-capability',
+    // Where newuidmap(1) is installed it is asked, and has a reason of its own.
+    cause: hasNewuidmap ? 'subid-missing' : 'id-map-needs-capability',
     about: 'an ordinary user maps ids that are not its own',
     skip: needsUserNamespaces,
     script: isRoot ? 'exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"' : 'exec "$@"',
     spec: { ...USER, uidMap: { inside: 0, outside: 100_000, count: 10 } },
     errno: 'EPERM',
     step: 'id-map',
-    remedy: /mapRootUser/,
+    remedy: hasNewuidmap ? /usermod --add-subuids/ : /mapRootUser/,
   },
   {
     cause: 'uidmap-cap-setfcap',
