@@ -1,6 +1,6 @@
 // After tsc: makes the command-line programs executable, and removes from dist what no longer has a source.
 // Several builds may run at once: a file goes only when its source is not there, and one that is gone already is no error.
-import { chmodSync, existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 
 const OUTPUT = /^dist\/(.*?)(?:\.d)?\.[mc]?[jt]s(?:\.map)?$/;
 
@@ -24,6 +24,12 @@ const prune = (dir) => {
 };
 
 for (const entry of readdirSync('dist', { withFileTypes: true })) if (entry.isDirectory()) prune(`dist/${entry.name}`);
+
+// What ns-bench builds when it measures peers.
+for (const name of ['clone3-loop.c', 'main.go', 'peer.py']) {
+  mkdirSync('dist/bench/peers', { recursive: true });
+  copyFileSync(`bench/peers/${name}`, `dist/bench/peers/${name}`);
+}
 
 const { bin } = JSON.parse(readFileSync('package.json', 'utf8'));
 for (const file of Object.values(bin)) chmodSync(file, 0o755);

@@ -1,4 +1,4 @@
-import { type Case, wayName } from './cases/case.ts';
+import { type Case, isInside, wayName } from './cases/case.ts';
 import { NO_FLAGS } from './cases/flag-set.ts';
 import type { Rounds } from './measure/rounds.ts';
 import { QUANTITIES, type Quantity, type Refusal } from './measure/sample.ts';
@@ -36,8 +36,7 @@ export interface Table {
 
 const PROGRAM_QUANTITIES: ReadonlySet<Quantity> = new Set(['cloneNs', 'totalNs']);
 
-const belongs = ({ way }: Case, quantity: Quantity): boolean =>
-  (way.type === 'program') === PROGRAM_QUANTITIES.has(quantity);
+const belongs = ({ way }: Case, quantity: Quantity): boolean => isInside(way) === PROGRAM_QUANTITIES.has(quantity);
 
 interface Timed {
   readonly samples: readonly number[];

@@ -1,5 +1,6 @@
 import { err, ok, Result } from 'neverthrow';
 import type { BackendChoice } from '../lib/index.ts';
+import { PEER_NAMES } from './cases/case.ts';
 import { parseFlagSet } from './cases/flag-set.ts';
 import type { BenchOptions } from './run.ts';
 
@@ -164,6 +165,7 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
       phases: typed.phases === true,
       mostMs: budget.value,
       peers: typed.peers !== false,
+      others: typed.peers === true ? PEER_NAMES : [],
       seed: seed.value,
       command,
       args,

@@ -1,5 +1,5 @@
 import { analyse, type Table } from './analysis.ts';
-import type { Case } from './cases/case.ts';
+import type { Case, PeerName } from './cases/case.ts';
 import { chooseCases } from './cases/choose.ts';
 import type { FlagSet } from './cases/flag-set.ts';
 import { affordableSize, designOf } from './lattice/design.ts';
@@ -8,6 +8,7 @@ import { type Context, readContext } from './measure/context.ts';
 import { type Disturbance, watchNeighbours } from './measure/neighbours.ts';
 import type { OpenedBackends } from './measure/open-backends.ts';
 import { operationSampler } from './measure/operation-sampler.ts';
+import { contextOf, type OpenedPeers, openPeers } from './measure/peers/open-peers.ts';
 import { measureRounds, type Rounds } from './measure/rounds.ts';
 import { samplersOf } from './measure/samplers.ts';
 import { operationsOf } from './phases/operations.ts';
@@ -25,6 +26,8 @@ export interface BenchOptions {
   /** The most milliseconds that measuring may take; null for as long as it takes. */
   readonly mostMs: number | null;
   readonly peers: boolean;
+  /** Programs in other languages that are measured where they are. */
+  readonly others: readonly PeerName[];
   /** Measures all sets, or as many as there is time for, and lays a model through them. */
   readonly lattice: boolean;
   /** Takes the time of the parts of a spawn instead, of single steps and of what comes after the end. */
@@ -60,20 +63,39 @@ export interface BenchHooks {
 }
 
 /** Measures, then computes; prints nothing. */
-export const runBench = async (
+export const runBench = async (options: BenchOptions, opened: OpenedBackends, hooks: BenchHooks): Promise<BenchRun> => {
+  const wanted = options.lattice || options.phases ? [] : options.others;
+  const others = await openPeers(wanted);
+  try {
+    return await runWith(options, opened, others, hooks);
+  } finally {
+    await others.close();
+  }
+};
+
+const runWith = async (
   options: BenchOptions,
   opened: OpenedBackends,
+  others: OpenedPeers,
   { stop, onRound }: BenchHooks,
 ): Promise<BenchRun> => {
   const startedAt = new Date();
   const { sets, iterations, warmup, mostMs, peers, lattice, phases, seed, command, args } = options;
-  const context = readContext(opened.context);
+  const context = readContext(opened.context, contextOf(others));
   const backends = new Map(opened.measurable.map(({ name, choice }) => [name, choice]));
   const random = seededRandom(seed);
   const { privileged } = context;
   const chosen = (of: readonly FlagSet[]): readonly Case[] =>
-    chooseCases({ sets: of, backends: opened.measurable, peers, privileged, oneWay: lattice });
-  const samplers = (of: readonly Case[]) => samplersOf(of, { command, args, backends });
+    chooseCases({
+      sets: of,
+      backends: opened.measurable,
+      peers,
+      others: others.present.map(({ name }) => name),
+      privileged,
+      oneWay: lattice,
+    });
+  const samplers = (of: readonly Case[]) =>
+    samplersOf(of, { command, args, backends, peers: new Map(others.present.map((one) => [one.name, one])) });
   /** What one case takes, told by a few of them. */
   const caseMs = async (): Promise<number> => {
     const few = samplers(chosen(designOf(16).sets));

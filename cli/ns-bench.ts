@@ -35,7 +35,7 @@ const program = ({ stdout }: BenchIo): Command =>
     .option('--phases', 'measure where the time goes: clone, execve, exit, single steps, tear-down')
     .option('--budget <seconds>', 'begin no round after so long (default: none, with --all 240)')
     .option('--quick', 'fewer rounds, none begun after 20 seconds')
-    .option('--peers', "measure Node's child_process and unshare(1) beside the library (default)")
+    .option('--peers', 'measure C, Go, Python and bwrap, too, where they are (default: child_process and unshare)')
     .option('--no-peers', 'measure the library alone')
     .option('--seed <number>', 'shuffles rounds as an earlier run did (default: a new one)')
     .option('--json', 'print everything as JSON, raw samples included')

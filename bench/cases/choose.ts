@@ -1,4 +1,4 @@
-import { type Case, caseOf, type Way } from './case.ts';
+import { type Case, caseOf, isInside, type PeerName, type Way } from './case.ts';
 import { COMBINATIONS, DEFAULT_SETS, type FlagSet, withBaseline, withoutPrivilege } from './flag-set.ts';
 
 /** What is to be measured. */
@@ -9,6 +9,8 @@ export interface Choice {
   readonly backends: readonly { readonly name: string; readonly timesItself: boolean }[];
   /** Whether child_process is measured beside the backends. */
   readonly peers: boolean;
+  /** Other programs that are here. */
+  readonly others: readonly PeerName[];
   /** Whether the caller may make namespaces without a user namespace. */
   readonly privileged: boolean;
   /** Measures the sets in one way only: inside the program where there is one, else from JavaScript. */
@@ -21,11 +23,12 @@ export interface Choice {
  * @remarks Inside the program each usual set is measured; from JavaScript, where a case takes several times as long, only
  * `none` and the combinations. Sets that were asked for are measured in every way.
  */
-export const chooseCases = ({ sets, backends, peers, privileged, oneWay }: Choice): readonly Case[] => {
+export const chooseCases = ({ sets, backends, peers, others, privileged, oneWay }: Choice): readonly Case[] => {
   const usable = (chosen: readonly FlagSet[]): readonly FlagSet[] =>
     withBaseline(privileged ? chosen : chosen.map(withoutPrivilege));
   const inside = usable(sets.length > 0 ? sets : DEFAULT_SETS);
   const around = usable(sets.length > 0 ? sets : COMBINATIONS);
+  const ways = others.map((name): Way => ({ type: 'peer', name }));
   const programs = backends.filter(({ timesItself }) => timesItself);
   if (oneWay) {
     const [program] = programs;
@@ -39,9 +42,11 @@ export const chooseCases = ({ sets, backends, peers, privileged, oneWay }: Choic
     ...backends.map(({ name }): Way => ({ type: 'spawn', backend: name })),
     ...(peers && set.namespaces.length === 0 ? [{ type: 'child-process' } as const] : []),
     ...(peers ? [{ type: 'unshare' } as const] : []),
+    ...ways.filter((way) => !isInside(way)),
   ];
+  const inner = [...programs.map(({ name }): Way => ({ type: 'program', backend: name })), ...ways.filter(isInside)];
   return [
-    ...programs.flatMap(({ name }) => inside.map((set) => caseOf({ type: 'program', backend: name }, set))),
+    ...inside.flatMap((set) => inner.map((way) => caseOf(way, set))),
     ...around.flatMap((set) => starters(set).map((way) => caseOf(way, set))),
   ];
 };

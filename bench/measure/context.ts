@@ -38,6 +38,8 @@ export interface Context {
   /** Whether the caller has CAP_SYS_ADMIN. */
   readonly privileged: boolean;
   readonly backends: readonly BackendContext[];
+  /** Programs that were measured beside them, or could not be. */
+  readonly peers: readonly BackendContext[];
 }
 
 const read = (path: string): string | null => {
@@ -77,7 +79,7 @@ const cgroupVersion = (): 1 | 2 | null => {
 };
 
 /** Looks at the machine; runs nothing. */
-export const readContext = (backends: readonly BackendContext[]): Context => {
+export const readContext = (backends: readonly BackendContext[], peers: readonly BackendContext[] = []): Context => {
   const cpuinfo = read('/proc/cpuinfo');
   return {
     kernel: release(),
@@ -105,5 +107,6 @@ export const readContext = (backends: readonly BackendContext[]): Context => {
     uid: process.getuid?.() ?? 0,
     privileged: hasSysAdmin(read('/proc/self/status') ?? ''),
     backends,
+    peers,
   };
 };

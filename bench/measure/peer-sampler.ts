@@ -31,7 +31,8 @@ const firstWords = (file: string, args: readonly string[]): string => {
   return (stderr ?? '').toString().trim().split('\n')[0] ?? '';
 };
 
-const processSampler =
+/** Times child_process.spawn of a program, until it is known to have exited. */
+export const processSampler =
   (file: string, args: readonly string[]): Sampler =>
   async (onRunning) => {
     const start = process.hrtime.bigint();

@@ -53,7 +53,9 @@ export const factsOf = ({ context }: BenchRun): readonly (readonly [string, stri
   ['mitigations', mitigationsLine(context.mitigations)],
   ['load', context.loadAverage.map((load) => load.toFixed(2)).join(' ')],
   ['node', `${context.node}, ${whoLine(context)}`],
-  ...context.backends.map(({ name, available, line }) => [name, available ? line : `not available: ${line}`] as const),
+  ...[...context.backends, ...context.peers].map(
+    ({ name, available, line }) => [name, available ? line : `not available: ${line}`] as const,
+  ),
 ];
 
 /** The machine and the run, a line for each of its facts. */

@@ -58,6 +58,7 @@ const everything = {
   ],
   peers: true,
   privileged: true,
+  others: [],
   oneWay: false,
 };
 

@@ -25,6 +25,7 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
     backends: [{ name: 'ffi', timesItself: true }],
     peers: true,
     privileged,
+    others: [],
     oneWay: false,
   });
   const random = seededRandom(11);
@@ -63,12 +64,14 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
       { name: 'ffi', available: true, line: 'system calls through ffi-rs' },
       { name: 'shell', available: false, line: 'unshare was not found' },
     ],
+    peers: [],
   };
   const options = {
     iterations: ROUNDS,
     warmup: 5,
     mostMs: null,
     peers: true,
+    others: [],
     lattice: false,
     phases: false,
     seed: 11,

@@ -83,7 +83,7 @@ const TOGETHER = 60_000;
 const madeUp = (sets: readonly FlagSet[], rounds: number, random: Random, together: number) => {
   const cases = chooseCases({
     ...{ sets, backends: [{ name: 'ffi', timesItself: true }] },
-    ...{ peers: false, privileged: true, oneWay: true },
+    ...{ peers: false, privileged: true, others: [], oneWay: true },
   });
   const series = new Map(
     cases.map(({ id, set }): [string, Series] => {
