@@ -66,7 +66,7 @@ const WRONG: readonly (readonly [option: string, spec: unknown])[] = [
   ['stdio', { stdio: 'both' }],
   ['stdio', { stdio: Array.from({ length: 300 }, () => 'ignore') }],
   ['stdio[1]', { stdio: ['ignore', -1] }],
-  ['stdio[0]', { stdio: ['pty'] }],
+  ['stdio[0]', { stdio: ['terminal'] }],
   ['stdio[2]', { stdio: ['ignore', 'ignore', { fd: null }] }],
   ['stdin', { stdin: 'text', stdio: 'ignore' }],
   ['stdin', { stdin: 5 }],
