@@ -1,11 +1,11 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Result, ResultAsync } from 'neverthrow';
-import type { BackendUnavailable, ExitLost, LaunchError, SignalFailed, Unsupported } from './errors.ts';
+import type { BackendUnavailable, ExitLost, LaunchError, MoveError, SignalFailed, Unsupported } from './errors.ts';
 import type { ExitStatus } from './exit.ts';
 import type { KernelReader } from './kernel-reader.ts';
 import type { Mounter } from './mounter.ts';
 import type { KernelOperation, OperationTimes } from './operation.ts';
-import type { PtySize, SpawnPlan } from './plan.ts';
+import type { PtySize, SpawnPlan, ThreadPlan } from './plan.ts';
 import type { Probe } from './probe.ts';
 
 /** A child on its way: set-up goes on while JavaScript does. */
@@ -60,4 +60,6 @@ export interface Backend {
   readonly reader?: () => Result<KernelReader, BackendUnavailable>;
   /** Takes the time of one operation, with the calling thread blocked; left out by a backend that cannot. */
   readonly time?: (operation: KernelOperation) => Result<OperationTimes, LaunchError | ExitLost>;
+  /** Moves the calling thread itself, or refuses to; a backend without it has no way to do so. */
+  readonly moveThread?: (plan: ThreadPlan) => Result<void, MoveError>;
 }

@@ -188,6 +188,8 @@ export interface PinFailed {
 
 /** What may come of asking a backend to start a child, before anything ran. */
 export type LaunchError = Unsupported | BackendUnavailable | SetupFailed | ExecFailed;
+/** What may come of asking a backend to move the calling thread. */
+export type MoveError = Unsupported | BackendUnavailable | SetupFailed;
 /** What may come of {@link spawn}. */
 export type SpawnError = InvalidOption | LaunchError | TimedOut | Aborted;
 /** What may come of waiting for a child. */

@@ -116,6 +116,7 @@ export type {
   TimeOffsetsPlan,
 } from './plan.ts';
 export type { EnterSpec, EnterTarget } from './plan-enter.ts';
+export type { ThreadSpec } from './plan-thread.ts';
 export type {
   FailureStep,
   Probe,
@@ -130,3 +131,6 @@ export { type RunResult, run } from './run.ts';
 export type { SignalName } from './signal.ts';
 export { spawn } from './spawn.ts';
 export type { BackendChoice, CapabilitySet, RunSpec, SpawnSpec, Stdio, TimeOffset } from './spec.ts';
+export type { Loudness } from './thread/loud.ts';
+export { setnsThread, type ThreadError, unshareThread } from './thread/move.ts';
+export { NamespaceWorker, type NamespaceWorkerError, type NamespaceWorkerOptions } from './thread/namespace-worker.ts';

@@ -139,3 +139,9 @@ export interface SpawnPlan {
   /** null: nothing is joined. */
   readonly enter: EnterPlan | null;
 }
+
+/** Where a thread of this process is to go: what it joins first, then what is made anew. */
+export interface ThreadPlan
+  extends Pick<SpawnPlan, 'namespaces' | 'hostname' | 'domainname' | 'propagation' | 'network'> {
+  readonly joins: readonly JoinPlan[];
+}

@@ -10,6 +10,7 @@ import { explain } from './spawn/explain.ts';
 import { measure } from './spawn/measure.ts';
 import { launch } from './spawn/spawn.ts';
 import { timeOperation } from './stopwatch/time.ts';
+import { moveThread } from './thread/move.ts';
 
 let told: { readonly way: Way | undefined; readonly result: ReturnType<Backend['available']> } | null = null;
 
@@ -35,6 +36,7 @@ export const ffiBackend: Backend = {
   },
   mounter: () => host().map(mounterOf),
   reader: () => host().andThen(readerOf),
+  moveThread: (plan) => host().andThen((opened) => moveThread(opened, plan)),
   measure: (plan) => host().andThen((opened) => measure(opened, plan)),
   probe: (plan) => host().asyncAndThen((opened) => probe(opened, plan)),
   fileCapabilities: (path) =>

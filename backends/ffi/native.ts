@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
 import type { DataType } from 'ffi-rs';
 import { err, ok, type Result } from 'neverthrow';
 
@@ -116,10 +117,36 @@ const bind = (ffi: typeof import('ffi-rs')): Native => {
   };
 };
 
+/** dlfcn.h: RTLD_LAZY, RTLD_NOLOAD and RTLD_NODELETE together. */
+const STAY_LOADED = 0x1005;
+
+/**
+ * Keeps the addon loaded for good. Node.js unloads one when the last thread that loaded it ends, and the destructors
+ * that Rust left with the thread run after that: a process that loads it in a Worker alone would crash.
+ */
+const keepLoaded = (ffi: typeof import('ffi-rs'), loaded: readonly string[]): void => {
+  const paramsType = [0 as DataType.String, 1 as DataType.I32];
+  for (const path of loaded) {
+    if (!path.endsWith('.node')) continue;
+    const paramsValue = [path, STAY_LOADED];
+    ffi.load({ library: LIBC, funcName: 'dlopen', retType: 12 as DataType.U64, paramsType, paramsValue });
+  }
+};
+
 /** Loads ffi-rs; the only place that does, and not before it is needed. */
 export const loadNative = (): Result<Native, string> => {
   try {
-    return ok(bind(createRequire(import.meta.url)('ffi-rs')));
+    const require = createRequire(import.meta.url);
+    const before = new Set(Object.keys(require.cache));
+    const ffi = require('ffi-rs');
+    const native = bind(ffi);
+    if (!isMainThread) {
+      keepLoaded(
+        ffi,
+        Object.keys(require.cache).filter((path) => !before.has(path)),
+      );
+    }
+    return ok(native);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return err(`ffi-rs does not load: ${message.split('\n')[0]}`);

@@ -6,6 +6,7 @@
 /** linux/sched.h, beside the CLONE_NEW* flags of lib/namespace.ts. */
 export const CLONE = {
   CLONE_VM: 0x100,
+  CLONE_FS: 0x200,
   CLONE_PIDFD: 0x1000,
   CLONE_VFORK: 0x4000,
   CLONE_PARENT: 0x8000,

@@ -42,11 +42,15 @@ const addSide = (program: ProgramBuilder, name: string, namespace: boolean, fail
   ];
   program.op('setsockopt', [socket, ...option, on, num(4)], { onError: 'next' });
   if (!namespace) return { socket, namespace: null };
-  const path = '/proc/self/ns/net';
+  // Of the thread: a program may run in one that has left the others.
+  const path = '/proc/thread-self/ns/net';
   const readOnly = words(OPEN.O_RDONLY | OPEN.O_CLOEXEC, OPEN);
   const opened = program.op('openat', [words(AT.AT_FDCWD, AT), program.string(path), readOnly], { ...options, path });
   return { socket, namespace: opened };
 };
+
+const opens = ({ socket, namespace }: Side): readonly Argument[] =>
+  namespace === null ? [socket] : [socket, resultOf(namespace, 'netns')];
 
 /**
  * Keeps hold of the network namespace that the program is in, for what a plan needs of it; to be added before that
@@ -61,14 +65,15 @@ const addHoles = (
   holes: readonly Hole[],
   batch: number,
   sides: Readonly<Record<'own' | 'caller', Side | null>>,
+  opened: Argument[],
   fail: Label,
 ): void => {
   if (holes.length === 0) return;
   const options = { ...OPTIONS, onError: fail };
-  const quiet = { onError: 'next' } as const;
   const pair = program.int32s(-1, -1);
   program.op('pipe2', [shown(pair, 'copy'), words(OPEN.O_CLOEXEC, OPEN)], options);
   const [read, write] = [int32At(pair, 'copy.r'), int32At(pair + 4, 'copy.w')];
+  opened.push(read, write);
   for (const { offset, value } of holes) {
     const side = sides[value.of];
     if (side === null) throw new TypeError(`Nothing is known of the ${value.of} side`);
@@ -89,8 +94,6 @@ const addHoles = (
     program.op('write', [write, shown(address + IFREQ.index, `index of ${name}`), num(4)], options);
     program.op('read', [read, shown(hole, `index of ${name}`), num(4)], options);
   }
-  program.op('close', [read], quiet);
-  program.op('close', [write], quiet);
 };
 
 /** Sends messages; no answer means that the kernel has done all that they say. */
@@ -119,7 +122,7 @@ const addStep = (
   }
 };
 
-const addSysctls = (program: ProgramBuilder, { sysctls }: NetworkPlan, fail: Label): void => {
+const addSysctls = (program: ProgramBuilder, { sysctls }: NetworkPlan, opened: Argument[], fail: Label): void => {
   const flags = words(OPEN.O_WRONLY | OPEN.O_CLOEXEC, OPEN);
   for (const { path, value } of sysctls) {
     const options = { ...OPTIONS, onError: fail, path };
@@ -128,7 +131,7 @@ const addSysctls = (program: ProgramBuilder, { sysctls }: NetworkPlan, fail: Lab
       'sysctl',
     );
     program.op('write', [file, program.string(value), num(Buffer.byteLength(value))], options);
-    program.op('close', [file], { onError: 'next' });
+    opened.push(file);
   }
 };
 
@@ -137,6 +140,7 @@ const addSysctls = (program: ProgramBuilder, { sysctls }: NetworkPlan, fail: Lab
  *
  * @param caller - what {@link addCallerSide} returned
  * @param refuse - adds the ops that tell of an answer of the kernel, and that nothing comes after
+ * @returns what it opened, to be closed once, whether it failed or not
  */
 export const addNetwork = (
   program: ProgramBuilder,
@@ -144,26 +148,23 @@ export const addNetwork = (
   caller: Side | null,
   refuse: Refusal,
   fail: Label,
-): void => {
+): readonly Argument[] => {
   const { create, configure } = networkSteps(plan);
   const isMovedInto = plan.interfaces.some(({ link }) => link.type === 'move');
   const own = addSide(program, 'rtnetlink', isMovedInto, fail);
   const sides = { own, caller };
+  const opened = [...opens(own), ...(caller === null ? [] : opens(caller))];
   const addSteps = (steps: readonly NetworkStep[]): void => {
     for (const step of steps) {
       const side = sides[step.through];
       if (side === null) throw new TypeError('A network of the caller is not known');
       const address = program.data(step.batch.bytes);
-      addHoles(program, step.batch.holes, address, sides, fail);
+      addHoles(program, step.batch.holes, address, sides, opened, fail);
       addStep(program, step, address, side.socket, refuse, fail);
     }
   };
   addSteps(create);
-  addSysctls(program, plan, fail);
+  addSysctls(program, plan, opened, fail);
   addSteps(configure);
-  for (const side of [own, caller]) {
-    if (side === null) continue;
-    program.op('close', [side.socket], { onError: 'next' });
-    if (side.namespace !== null) program.op('close', [resultOf(side.namespace, 'netns')], { onError: 'next' });
-  }
+  return opened;
 };

@@ -167,7 +167,11 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   addTimeOffsets(program, plan, fail);
   addNestedClone(program, placement, status, fail);
   addBecome(program, plan, fail);
-  if (plan.network !== null) addNetwork(program, plan.network, caller, refusal(program, status), fail);
+  if (plan.network !== null) {
+    for (const fd of addNetwork(program, plan.network, caller, refusal(program, status), fail)) {
+      program.op('close', [fd], quiet);
+    }
+  }
   const ends = mailbox.pipes.map((pair, fd) =>
     pair === null ? null : int32At(pair + childEndOffset(fd), `pipe${fd}`),
   );

@@ -43,7 +43,7 @@ const execError = (plan: SpawnPlan, candidates: Buffer, last: number): ExecFaile
 };
 
 /** What the kernel answered to a batch of messages; a failure all the same when that cannot be read. */
-const refusedMessage = (op: OpInfo, texts: readonly string[], answer: Buffer): SetupFailed => {
+export const refusedMessage = (op: OpInfo, texts: readonly string[], answer: Buffer): SetupFailed => {
   const error = parseMessages(answer).andThen(([first]) =>
     first === undefined ? err(null) : parseError(first).mapErr(() => null),
   );

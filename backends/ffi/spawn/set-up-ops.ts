@@ -79,7 +79,11 @@ const PROPAGATION_FLAGS = {
 } as const;
 
 /** Sets the propagation of all mounts. */
-export const addPropagation = (program: ProgramBuilder, { propagation }: SpawnPlan, fail: Label): void => {
+export const addPropagation = (
+  program: ProgramBuilder,
+  { propagation }: Pick<SpawnPlan, 'propagation'>,
+  fail: Label,
+): void => {
   if (propagation === null || propagation === 'unchanged') return;
   program.op(
     'mount',
@@ -95,7 +99,11 @@ export const addPropagation = (program: ProgramBuilder, { propagation }: SpawnPl
 };
 
 /** Sets host name and domain name. */
-export const addNames = (program: ProgramBuilder, { hostname, domainname }: SpawnPlan, fail: Label): void => {
+export const addNames = (
+  program: ProgramBuilder,
+  { hostname, domainname }: Pick<SpawnPlan, 'hostname' | 'domainname'>,
+  fail: Label,
+): void => {
   if (hostname !== null) {
     program.op('sethostname', [program.string(hostname), num(Buffer.byteLength(hostname))], {
       step: 'hostname',
