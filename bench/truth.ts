@@ -77,6 +77,7 @@ const main = async (): Promise<number> => {
       type: 'clone',
       namespaces,
       call: 'clone3',
+      caller: 'small',
       memory: 'shared',
       command: null,
       delayCalls: 0,

@@ -38,7 +38,11 @@ const findWrong = (operation: KernelOperation): InvalidOption | null => {
       return (
         wrongNamespaces('namespaces', operation.namespaces) ??
         oneOf('call', operation.call, ['clone3', 'clone']) ??
+        oneOf('caller', operation.caller, ['node', 'small']) ??
         oneOf('memory', operation.memory, ['shared', 'copied']) ??
+        (operation.memory === 'copied' && operation.caller !== 'node'
+          ? invalidOption('caller', operation.caller, 'node, whose memory it is that is copied')
+          : null) ??
         wrongCommand(operation.command) ??
         wrongCount('delayCalls', operation.delayCalls, 0, MOST_DELAY_CALLS) ??
         (operation.call === 'clone' && operation.namespaces.includes('time')

@@ -7,7 +7,9 @@ export type KernelOperation =
       readonly type: 'clone';
       readonly namespaces: readonly NamespaceType[];
       readonly call: 'clone3' | 'clone';
-      /** `shared`: CLONE_VM|CLONE_VFORK; `copied`: as fork(2) does, whose price grows with the caller's memory. */
+      /** Who clones: Node's own thread, or a process of a few pages without threads. */
+      readonly caller: 'node' | 'small';
+      /** `shared`: CLONE_VM|CLONE_VFORK; `copied`: as fork(2) does, whose price grows with the memory of Node. */
       readonly memory: 'shared' | 'copied';
       /** An absolute path; null: the child exits at once. */
       readonly command: string | null;

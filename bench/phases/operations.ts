@@ -14,11 +14,12 @@ const BURST = 50;
 
 const clone = (
   namespaces: readonly NamespaceType[],
-  memory: 'shared' | 'copied',
   command: string | null,
+  caller: 'small' | 'node' = 'small',
+  memory: 'shared' | 'copied' = 'shared',
 ): KernelOperation => ({
   ...{ type: 'clone', call: 'clone3', delayCalls: 0 },
-  ...{ namespaces, memory, command },
+  ...{ namespaces, memory, caller, command },
 });
 
 /**
@@ -38,11 +39,10 @@ export const operationsOf = (sets: readonly FlagSet[], privileged: boolean, comm
     what: { type: 'tear-down', namespace, count },
   });
   return [
-    { name: 'none, child exits at once', group: 'spawn', what: clone(NO_FLAGS.namespaces, 'shared', null) },
-    ...usable.map(
-      ({ name, namespaces }): Operation => ({ name, group: 'spawn', what: clone(namespaces, 'shared', command) }),
-    ),
-    { name: 'none, memory copied', group: 'spawn', what: clone(NO_FLAGS.namespaces, 'copied', command) },
+    { name: 'none, child exits at once', group: 'spawn', what: clone(NO_FLAGS.namespaces, null) },
+    ...usable.map(({ name, namespaces }): Operation => ({ name, group: 'spawn', what: clone(namespaces, command) })),
+    { name: 'none, from Node', group: 'spawn', what: clone(NO_FLAGS.namespaces, command, 'node') },
+    { name: 'none, from Node, copied', group: 'spawn', what: clone(NO_FLAGS.namespaces, command, 'node', 'copied') },
     step('nothing (the clock)', { type: 'nothing' }),
     ...NAMESPACE_TYPES.map((namespace) => step(`unshare ${namespace}`, { type: 'unshare', namespace })),
     ...NAMESPACE_TYPES.map((namespace) => step(`setns ${namespace}`, { type: 'setns', namespace })),

@@ -9,7 +9,7 @@ const ffi = openBackend('ffi');
 const skip = ffi.isErr() ? ffi.error.message : false;
 
 const clone: Extract<KernelOperation, { type: 'clone' }> = {
-  ...{ type: 'clone', namespaces: [], call: 'clone3', memory: 'shared', command: null, delayCalls: 0 },
+  ...{ type: 'clone', namespaces: [], call: 'clone3', caller: 'node', memory: 'shared', command: null, delayCalls: 0 },
 };
 
 /** What an operation gave; null where the machine refuses it, with a step and an errno. */
@@ -34,6 +34,14 @@ t.test('measureOperation() takes the phases of a clone, in their order', { skip 
       }
     }
   }
+  for (const call of ['clone3', 'clone'] as const) {
+    for (const command of [null, '/bin/true']) {
+      const times = timesOf(t, { ...clone, caller: 'small', call, command }) ?? {};
+      t.same(Object.keys(times), ['child runs', 'clone returned', 'reaped']);
+      const [runs = 0, returned = 0, reaped = 0] = Object.values(times);
+      t.ok(0 < runs && runs < returned && returned < reaped, JSON.stringify(times));
+    }
+  }
   t.same(await leaks(), []);
 });
 
@@ -43,6 +51,8 @@ t.test('measureOperation() says what failed', { skip }, async (t) => {
     const absent = measureOperation({ ...clone, memory, command: '/nonexistent' }, 'ffi');
     t.match(absent._unsafeUnwrapErr(), { type: 'exec-failed', message: /\/nonexistent/ }, memory);
   }
+  const small = measureOperation({ ...clone, caller: 'small', command: '/nonexistent' }, 'ffi');
+  t.match(small._unsafeUnwrapErr(), { type: 'exec-failed', message: /\/nonexistent/ });
   t.same(await leaks(), []);
 });
 
@@ -51,6 +61,8 @@ t.test('measureOperation() refuses what cannot be meant', async (t) => {
   t.match(refused({ ...clone, namespaces: ['foo'] }), { type: 'invalid-option', option: 'namespaces', value: 'foo' });
   t.match(refused({ ...clone, call: 'fork' }), { option: 'call', wanted: 'one of clone3, clone' });
   t.match(refused({ ...clone, memory: 'x' }), { option: 'memory' });
+  t.match(refused({ ...clone, caller: 'x' }), { option: 'caller' });
+  t.match(refused({ ...clone, caller: 'small', memory: 'copied' }), { option: 'caller' });
   t.match(refused({ ...clone, command: 'true' }), { option: 'command', wanted: 'an absolute path, or null' });
   t.match(refused({ ...clone, command: '/a\0b' }), { option: 'command' });
   t.match(refused({ ...clone, delayCalls: -1 }), { option: 'delayCalls' });

@@ -3,6 +3,7 @@ import { execFailed, type LaunchError } from '../../../lib/errors.ts';
 import { NAMESPACES } from '../../../lib/namespace.ts';
 import type { KernelOperation, OperationTimes } from '../../../lib/operation.ts';
 import { CLONE, CLONE_ARGS, KERNEL_SIGSET_SIZE, OPEN, SIG } from '../abi/constants.ts';
+import { CARRIER_PREFIX_SIZE } from '../carrier/elf.ts';
 import { type Host, layOut } from '../host.ts';
 import type { Arena } from '../memory.ts';
 import { int32At, int64At, NULL, num, resultOf, shown, words } from '../program/argument.ts';
@@ -123,7 +124,13 @@ export const runCloneOperation = (
   operation: CloneOperation,
 ): Result<OperationTimes, LaunchError> =>
   layOut(arena, SPACE, ({ bytes, words: numbers, address }) => {
-    const program = new ProgramBuilder({ bytes, words: numbers, offset: 0, base: address, arch: host.arch });
+    const program = new ProgramBuilder({
+      bytes,
+      words: numbers,
+      offset: CARRIER_PREFIX_SIZE,
+      base: address + CARRIER_PREFIX_SIZE,
+      arch: host.arch,
+    });
     program.recordKind(0);
     const built = build(program, operation, host.environ);
     program.finish();

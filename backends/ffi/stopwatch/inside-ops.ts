@@ -1,21 +1,26 @@
 import type { IdMapPlan } from '../../../lib/id-map.ts';
 import { NAMESPACES, type NamespaceType } from '../../../lib/namespace.ts';
 import type { KernelOperation } from '../../../lib/operation.ts';
-import { AT, CLONE, CLONE_ARGS, MOUNT, OPEN, SIG } from '../abi/constants.ts';
+import { AT, CLONE, CLONE_ARGS, FCNTL, MOUNT, OPEN, SIG } from '../abi/constants.ts';
 import { type Argument, int32At, NULL, num, resultOf, shown, words } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
+import { RECORD } from '../program/layout.ts';
 import { addOwnIdMaps } from '../spawn/id-map-ops.ts';
 import { CLONE_FLAGS } from '../spawn/set-up-ops.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
-/** A operation that is done inside a child. */
-export type InsideOperation = Exclude<KernelOperation, { readonly type: 'clone' }>;
+/** An operation that is done in a carrier; a clone is when it is asked of a small process. */
+export type InsideOperation = KernelOperation;
 
 /** What the ops of a child are added to. */
 export interface Inside {
   readonly program: ProgramBuilder;
   readonly watch: Stopwatch;
   readonly fail: Label;
+  /** The pipe to Node. */
+  readonly report: Argument;
+  /** The environment of the carrier, for commands. */
+  readonly environ: Argument;
   /** Maps the caller to root in a new user namespace. */
   readonly idMap: IdMapPlan;
 }
@@ -170,10 +175,56 @@ const addTearDown = (inside: Inside, type: NamespaceType, count: number): void =
   watch.stamp('freed');
 };
 
+const addClone = (
+  { program, watch, fail, report, environ }: Inside,
+  { namespaces, call, command, delayCalls }: Extract<KernelOperation, { readonly type: 'clone' }>,
+): void => {
+  const [child, after, childFail] = [program.label(), program.label(), program.label()];
+  const runs = watch.reserve('child runs');
+  let flags: number = CLONE.CLONE_VM | CLONE.CLONE_VFORK;
+  for (const type of namespaces) flags |= NAMESPACES[type].cloneFlag;
+  const args = Array<number>(CLONE_ARGS.size / 8).fill(0);
+  args[CLONE_ARGS.flags / 8] = flags;
+  args[CLONE_ARGS.exitSignal / 8] = SIG.SIGCHLD;
+  const cloneArgs = program.int64s(args);
+  const options = { step: 'clone', onError: fail, onZero: child, namespaces } as const;
+  // All of it is done twice: the first pass touches every page. The fd is open after that one only.
+  const again = program.label();
+  const dup = [report, words(FCNTL.F_DUPFD_CLOEXEC, FCNTL), num(0)];
+  const passes =
+    command === null ? resultOf(program.op('fcntl', dup, { step: 'prepare', onError: fail }), 'passes') : num(-1);
+  program.place(again);
+  watch.stamp('before');
+  const clone =
+    call === 'clone3'
+      ? program.op('clone3', [shown(cloneArgs, '{flags, exit_signal=SIGCHLD}'), num(CLONE_ARGS.size)], options)
+      : program.op('clone', [words(flags | SIG.SIGCHLD, { ...CLONE_FLAGS, SIGCHLD: SIG.SIGCHLD }), NULL], options);
+  watch.stamp('clone returned');
+  program.op('wait4', [resultOf(clone, 'child'), NULL, num(0), NULL], quiet);
+  watch.stamp('reaped');
+  program.op('close', [passes], { onError: after, onZero: again, expected: true });
+  program.place(child);
+  watch.take(runs, 'runs');
+  for (let count = 0; count < delayCalls; count += 1) program.op('getppid', [], quiet);
+  if (command === null) program.op('exit_group', [num(0)], quiet);
+  else {
+    program.op('execve', [program.string(command), program.strings([command]), environ], {
+      ...{ step: 'exec', onError: childFail, path: command },
+    });
+  }
+  program.place(childFail);
+  program.op('write', [report, shown(program.record, '{failed}'), num(RECORD.size)], quiet);
+  program.op('exit_group', [num(1)], quiet);
+  program.place(after);
+};
+
 /** Adds what an operation does in its child, stamps included; `inUser`: first a user namespace in which that is allowed. */
 export const addInside = (inside: Inside, operation: InsideOperation, inUser: boolean): void => {
   const { program, watch, fail, idMap } = inside;
   switch (operation.type) {
+    case 'clone':
+      addClone(inside, operation);
+      break;
     case 'nothing':
       watch.stamp('before');
       watch.stamp('nothing');

@@ -28,6 +28,6 @@ const hasSysAdmin = (): boolean => {
 
 /** Takes the time of one operation. */
 export const timeOperation = (host: Host, operation: KernelOperation): Result<OperationTimes, LaunchError> =>
-  operation.type === 'clone'
+  operation.type === 'clone' && operation.caller === 'node'
     ? runCloneOperation(host, arenaOf(host), operation)
     : runInsideOperation(host, arenaOf(host), operation, !hasSysAdmin());
