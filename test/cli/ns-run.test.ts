@@ -242,7 +242,7 @@ t.test('main() prints help with every option, and its version', async (t) => {
     t.match(help.stdout, `  -${letter}, --${option} `, `-${letter} is NAMESPACES' letter for --${option}`);
   }
   t.notMatch(help.stdout, 'preset');
-  t.notMatch(help.stdout, '--monotonic', 'what is refused is not offered');
+  t.notMatch(help.stdout, '--load-interp', 'what is refused is not offered');
   t.ok(
     help.stdout.split('\n').every((line) => line.length <= 120),
     'no line is longer than 120 columns',
