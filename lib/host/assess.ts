@@ -8,6 +8,7 @@ import { type Evidence, PROBE } from './evidence.ts';
 import { factsFrom, SOURCE } from './facts.ts';
 import type { Failure } from './failure.ts';
 import { howToRead } from './missing.ts';
+import { NOTES } from './notes.ts';
 import { type Account, asSeenBy, isRoot } from './subject.ts';
 
 /** What came of trying a check: it works, or this failed; or it could not be tried, and why. */
@@ -47,6 +48,8 @@ export interface Subject {
 
 /** A cause, and what it blocks for whom. */
 export interface Finding extends Diagnosis {
+  /** What the remedy opens, or costs; null: nothing. */
+  readonly opens: string | null;
   readonly blocks: readonly {
     readonly who: Who;
     readonly inUserNamespace: boolean;
@@ -227,6 +230,7 @@ export const assess = (
       .sort((a, b) => place(a.diagnosis.cause) - place(b.diagnosis.cause))
       .map(({ diagnosis, blocks }) => ({
         ...diagnosis,
+        opens: NOTES[diagnosis.cause]?.opens ?? null,
         blocks: [...blocks].map(([{ who, inUserNamespace }, checks]) => ({ who, inUserNamespace, checks })),
       })),
     observed: explained,

@@ -195,6 +195,18 @@ export const MACHINES: readonly Machine[] = [
     confidence: 'likely',
   },
   {
+    about: 'an EL 9 that follows STIG',
+    failure: clone('ENOSPC', 'user'),
+    evidence: {
+      '/etc/os-release': 'ID="rhel"\nVERSION_ID="9.4"\nID_LIKE="fedora"',
+      '/proc/sys/kernel/osrelease': '5.14.0-427.13.1.el9_4.x86_64',
+      '/proc/sys/user/max_user_namespaces': '0',
+    },
+    cause: 'max-userns-zero',
+    confidence: 'certain',
+    remedy: /^sudo sysctl -w user\.max_user_namespaces=28633$/,
+  },
+  {
     about: 'a hardened NixOS',
     failure: clone('ENOSPC', 'user'),
     evidence: { '/etc/os-release': 'ID=nixos', '/proc/sys/user/max_user_namespaces': '0' },
@@ -426,6 +438,20 @@ export const MACHINES: readonly Machine[] = [
     remedy: /umount \/proc\/xen/,
   },
   {
+    about: 'a Docker container, with its masked paths',
+    failure: later('mount-proc', 'EPERM', '/proc'),
+    evidence: {
+      ...DOCKER,
+      '/proc/self/attr/current': 'unconfined',
+      '/proc/self/status': status({ Uid: '0\t0\t0\t0', Gid: '0\t0\t0\t0', CapEff: '00000000a80425fb' }),
+      '/proc/self/mountinfo':
+        '22 27 0:21 / /proc rw - proc proc rw\n27 1 0:50 / / rw - overlay overlay rw\n40 22 0:40 /null /proc/kcore rw - tmpfs tmpfs rw',
+    },
+    cause: 'proc-masked',
+    confidence: 'certain',
+    remedy: /systempaths=unconfined.*# on the host/,
+  },
+  {
     about: 'an LXC container without nesting',
     failure: later('mount-proc', 'EACCES', '/proc'),
     evidence: { 'environment container': 'lxc', '/proc/self/attr/current': 'lxc-101_</var/lib/lxc> (enforce)' },
@@ -439,6 +465,39 @@ export const MACHINES: readonly Machine[] = [
     evidence: { '/proc/sys/vm/memfd_noexec': '2' },
     cause: 'memfd-noexec',
     confidence: 'certain',
+  },
+  {
+    about: 'a limit that is low, and a user who has as many',
+    failure: clone('ENOSPC', 'user'),
+    evidence: { '/proc/sys/user/max_user_namespaces': '16' },
+    cause: 'userns-limit-exhausted',
+    confidence: 'likely',
+    remedy: /lsns -t user/,
+  },
+  {
+    about: 'a limit of networks that is low',
+    failure: { step: 'unshare', errno: 'ENOSPC', namespaces: ['net'], requested: ['user', 'net'] },
+    evidence: { '/proc/sys/user/max_net_namespaces': '16' },
+    cause: 'ns-limit-exhausted',
+    confidence: 'likely',
+    remedy: /lsns -t net/,
+  },
+  {
+    about: 'containers in containers in containers',
+    failure: { step: 'clone', errno: 'ENOSPC', namespaces: ['pid'], requested: ['pid'] },
+    evidence: {
+      '/proc/self/status': status({ NSpid: Array.from({ length: 33 }, (_, index) => index + 1).join('\t') }),
+    },
+    cause: 'pidns-nesting-depth',
+    confidence: 'certain',
+  },
+  {
+    about: 'a root directory without proc',
+    failure: later('mount-proc', 'ENOENT', '/proc'),
+    evidence: {},
+    cause: 'mount-point-missing',
+    confidence: 'certain',
+    remedy: /mkdir -p \/proc/,
   },
   {
     about: 'rootless in rootless, with the ranges of the host',
