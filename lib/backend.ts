@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Result, ResultAsync } from 'neverthrow';
 import type { BackendUnavailable, ExitLost, LaunchError, MoveError, SignalFailed, Unsupported } from './errors.ts';
 import type { ExitStatus } from './exit.ts';
+import type { IpcAnswer, IpcRequest } from './ipc.ts';
 import type { KernelReader } from './kernel-reader.ts';
 import type { Mounter } from './mounter.ts';
 import type { KernelOperation, OperationTimes } from './operation.ts';
@@ -39,6 +40,13 @@ export interface SpawnTiming {
   readonly status: ExitStatus;
 }
 
+/** IPC requests under way: a child that answers on its stdout. */
+export interface IpcRun {
+  readonly launched: Launched;
+  /** The answers in everything that came through stdout, in the order of the requests; null when something is missing. */
+  readonly decode: (bytes: Buffer) => readonly IpcAnswer[] | null;
+}
+
 /** The port: what a backend is. Verbs of this library talk to nothing else. */
 export interface Backend {
   readonly name: string;
@@ -54,6 +62,8 @@ export interface Backend {
   readonly probe?: Probe;
   /** The security.capability of a file, hex; null: it has none; undefined: that cannot be read. */
   readonly fileCapabilities?: (path: string) => string | null | undefined;
+  /** Does IPC in the namespaces that a plan enters; stdout is a pipe there. */
+  readonly ipc?: (plan: SpawnPlan, requests: readonly IpcRequest[]) => Result<IpcRun, LaunchError>;
   /** Mounts where the calling thread is; without it nothing can be pinned. */
   readonly mounter?: () => Result<Mounter, BackendUnavailable | Unsupported>;
   /** Answers questions about namespaces; without it /proc is read by Node.js, and what only an ioctl tells stays unknown. */

@@ -186,6 +186,15 @@ export interface PinFailed {
   readonly message: string;
 }
 
+/** The kernel said no to an IPC call. */
+export interface IpcFailed {
+  readonly type: 'ipc-failed';
+  /** The call as strace would print it, or what the tool said. */
+  readonly call: string;
+  readonly errno: ErrnoName | `errno ${number}`;
+  readonly message: string;
+}
+
 /** What may come of asking a backend to start a child, before anything ran. */
 export type LaunchError = Unsupported | BackendUnavailable | SetupFailed | ExecFailed;
 /** What may come of asking a backend to move the calling thread. */
@@ -199,7 +208,7 @@ export type RunError = SpawnError | ExitError | OutputLimit;
 /** What may come of `enter`. */
 export type EnterError = SpawnError | ProcessGone | NamespaceUnavailable;
 /** Every error of this library. */
-export type NamespaceError = RunError | EnterError | SignalFailed | PinFailed | ResizeFailed;
+export type NamespaceError = RunError | EnterError | SignalFailed | PinFailed | ResizeFailed | IpcFailed;
 
 const shown = (value: unknown): string => {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
@@ -359,3 +368,10 @@ export const pinFailed = ({
     message: `${syscall}(${shown(path)}): ${errno ?? 'failed'}${by === '' ? '' : `: held by ${by}`}`,
   };
 };
+
+export const ipcFailed = (call: string, code: number): IpcFailed => ({
+  type: 'ipc-failed',
+  call,
+  errno: errnoName(code),
+  message: `${call}: ${errnoName(code)}`,
+});

@@ -1,4 +1,4 @@
-export type { Backend, Launched, SpawnTiming } from './backend.ts';
+export type { Backend, IpcRun, Launched, SpawnTiming } from './backend.ts';
 export { CAPABILITY_NAMES, type CapabilityName, SECUREBITS, type SecurebitName } from './capability.ts';
 export { type CheckError, type CheckSpec, check, readSnapshot, takeSnapshot } from './check.ts';
 export type { Who } from './check-names.ts';
@@ -15,6 +15,7 @@ export type {
   ExitError,
   ExitLost,
   InvalidOption,
+  IpcFailed,
   LaunchError,
   NamespaceError,
   NamespaceUnavailable,
@@ -56,6 +57,25 @@ export type {
   ThreadHolder,
   Unseen,
 } from './inspect/model.ts';
+export type { IpcAnswer, IpcRequest, SemaphoreOperation } from './ipc.ts';
+export type {
+  IpcLimits,
+  IpcListing,
+  IpcObject,
+  MemoryInfo,
+  QueueInfo,
+  SemaphoresInfo,
+} from './ipc-listing.ts';
+export {
+  type CreateSpec,
+  Ipc,
+  type IpcMessage,
+  type IpcSpec,
+  ipc,
+  type PosixQueue,
+  type WaitSpec,
+} from './ipc-namespace.ts';
+export type { IpcError, StopSpec } from './ipc-perform.ts';
 export type { KernelReader, Question, Relations, Step } from './kernel-reader.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
 export { measureOperation } from './measure-operation.ts';

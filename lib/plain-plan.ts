@@ -27,4 +27,5 @@ export const plainPlan = (command: string, args: readonly string[]): SpawnPlan =
   detached: false,
   parentDeathSignal: null,
   enter: null,
+  ipc: null,
 });

@@ -203,6 +203,7 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       detached: flag('detached', spec.detached),
       parentDeathSignal: planParentDeath(spec),
       enter: ok(null),
+      ipc: ok(null),
     });
   });
 };

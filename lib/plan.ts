@@ -1,4 +1,5 @@
 import type { Identity, IdMapPlan } from './id-map.ts';
+import type { IpcRequest } from './ipc.ts';
 import type { MountPlan, Propagation, RootPlan } from './mounts.ts';
 import type { NamespaceType } from './namespace.ts';
 import type { NetworkPlan } from './network.ts';
@@ -138,6 +139,8 @@ export interface SpawnPlan {
   readonly parentDeathSignal: number | null;
   /** null: nothing is joined. */
   readonly enter: EnterPlan | null;
+  /** What is done instead of executing the command, answers going to stdout; null: the command is executed. */
+  readonly ipc: readonly IpcRequest[] | null;
 }
 
 /** Where a thread of this process is to go: what it joins first, then what is made anew. */

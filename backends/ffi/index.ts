@@ -3,6 +3,7 @@ import type { Backend } from '../../lib/backend.ts';
 import { backendUnavailable } from '../../lib/errors.ts';
 import { remainingWays, type Way } from './carrier/vehicles.ts';
 import { host, supportedArch } from './host.ts';
+import { ipc } from './ipc.ts';
 import { mounterOf } from './mounter.ts';
 import { fileCapabilities, probe } from './probe/probe.ts';
 import { readerOf } from './reader.ts';
@@ -34,6 +35,7 @@ export const ffiBackend: Backend = {
       ? err(backendUnavailable('ffi', `no machine code has been written for ${process.arch}`))
       : explain(plan, arch);
   },
+  ipc: (plan, requests) => host().andThen((opened) => ipc(opened, plan, requests)),
   mounter: () => host().map(mounterOf),
   reader: () => host().andThen(readerOf),
   moveThread: (plan) => host().andThen((opened) => moveThread(opened, plan)),

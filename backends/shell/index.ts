@@ -5,6 +5,7 @@ import type { SpawnPlan } from '../../lib/plan.ts';
 import { compile } from './argv.ts';
 import type { CommandLine } from './command-line.ts';
 import { explainLine } from './explain.ts';
+import { decodeIpc, ipcPlan } from './ipc.ts';
 import { launch } from './launch.ts';
 import { mounterOf } from './mounter.ts';
 import { inheritedFds } from './proc.ts';
@@ -24,6 +25,15 @@ export const createShellBackend = (findTools: () => Result<Tools, string>): Back
       ),
     launch: (plan) => compiled(plan).map((line) => launch(plan, line)),
     explain: (plan) => compiled(plan).map((line) => explainLine(plan, line)),
+    ipc: (plan, requests) =>
+      tools().andThen((found) =>
+        ipcPlan(plan, requests, found).andThen((planned) =>
+          compiled(planned).map((line) => ({
+            launched: launch(planned, line),
+            decode: (bytes: Buffer) => decodeIpc(requests, bytes),
+          })),
+        ),
+      ),
     mounter: () => tools().andThen(mounterOf),
     measure: () =>
       err(

@@ -21,6 +21,8 @@ export interface Tools {
   readonly env: Tool | null;
   readonly od: string;
   readonly mount: string | null;
+  readonly ipcmk: string | null;
+  readonly ipcrm: string | null;
   readonly umount: string | null;
   readonly hostname: string | null;
   readonly domainname: string | null;
@@ -114,6 +116,8 @@ export const findTools = (): Result<Tools, string> => {
     env: tool(findProgram('env')),
     od,
     mount: findProgram('mount'),
+    ipcmk: findProgram('ipcmk'),
+    ipcrm: findProgram('ipcrm'),
     umount: findProgram('umount'),
     hostname: findProgram('hostname'),
     domainname: findProgram('domainname') ?? findProgram('nisdomainname'),

@@ -30,6 +30,7 @@ export const PLAIN: SpawnPlan = {
   detached: false,
   parentDeathSignal: null,
   enter: null,
+  ipc: null,
 };
 
 const text = (more: fc.StringConstraints = {}): fc.Arbitrary<string> =>
@@ -113,6 +114,7 @@ const planWith = (namespaces: readonly NamespaceType[]): fc.Arbitrary<SpawnPlan>
         mounts: [],
         root: null,
         enter: null,
+        ipc: null,
         network: null,
         owner: null,
         cgroups: [],

@@ -64,6 +64,8 @@ export const TOOLS: Tools = {
   env: { path: '/usr/bin/env', options: new Set(['--default-signal']) },
   od: '/usr/bin/od',
   mount: '/bin/mount',
+  ipcmk: '/usr/bin/ipcmk',
+  ipcrm: '/usr/bin/ipcrm',
   umount: '/bin/umount',
   hostname: '/bin/hostname',
   domainname: '/bin/domainname',

@@ -103,6 +103,19 @@ export const NSFS = {
   NS_GET_ID: 0x8008b70d,
 } as const;
 
+/** linux/ipc.h, linux/sem.h, linux/shm.h */
+export const IPC = {
+  IPC_RMID: 0,
+  GETALL: 13,
+  SETALL: 17,
+  IPC_CREAT: 0o1000,
+  IPC_EXCL: 0o2000,
+  IPC_NOWAIT: 0o4000,
+  SHM_RDONLY: 0o10000,
+} as const;
+/** linux/mount.h; since Linux 5.2 */
+export const FSCONFIG = { FSCONFIG_CMD_CREATE: 6 } as const;
+
 /** linux/prctl.h */
 export const PRCTL = {
   PR_SET_PDEATHSIG: 1,

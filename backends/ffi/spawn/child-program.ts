@@ -18,6 +18,7 @@ import { addCgroupWrites } from './cgroup-ops.ts';
 import { addCredentials } from './credential-ops.ts';
 import { addEnter, addEnteredIds } from './enter-ops.ts';
 import { addInit } from './init-ops.ts';
+import { addIpc } from './ipc-ops.ts';
 import { addMountProc, addMounts } from './mount-ops.ts';
 import type { MountApi } from './mount-target.ts';
 import { addOwner } from './owner-ops.ts';
@@ -201,8 +202,14 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });
   addSignals(program, context.handlers, fail);
   addSeccomp(program, plan, fail);
-  addExec(program, context, status);
-  program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
+  if (plan.ipc === null) {
+    addExec(program, context, status);
+    program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
+  } else {
+    program.op('close', [status], quiet);
+    addIpc(program, plan.ipc);
+    program.op('exit_group', [num(0)], quiet);
+  }
   program.place(fail);
   program.op('write', [status, shown(program.record, '{failed}'), num(RECORD.size)], quiet);
   program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);

@@ -25,6 +25,8 @@ const keyOf = (
 ): string | null => {
   // A file has another name each time; the strays, and an environment that only process.env has, change.
   if (vehicle?.type === 'file' || strays !== null || (plan.env === null && environ === null)) return null;
+  // What is to be sent and written is seldom the same again.
+  if (plan.ipc !== null) return null;
   // What is mounted below a source, which goes by in a walk, changes.
   if (mountApi === 'path' && plan.mounts.length > 0) return null;
   return `${vehicle?.exec} ${clone3} ${intoCgroup} ${measured} ${JSON.stringify(plan)}`;

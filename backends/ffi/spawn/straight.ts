@@ -40,7 +40,10 @@ export const refuseStraight = ({
   credentials,
   init,
   owner,
+  ipc,
 }: SpawnPlan): Unsupported | null => {
+  // A call that waits would keep Node waiting with it.
+  if (ipc !== null) return unsupported('ffi', 'IPC', NEEDS);
   const joined = enter?.joins.find(({ type }) => type === 'user' || type === 'pid' || type === 'time');
   if (joined !== undefined) return unsupported('ffi', `entering a ${joined.type} namespace`, NEEDS);
   if (enter !== null && namespaces.includes('pid'))

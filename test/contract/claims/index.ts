@@ -12,6 +12,7 @@ import { failures } from './failures.ts';
 import { foundingArticle } from './founding-article.ts';
 import { idMaps } from './id-maps.ts';
 import { inits } from './inits.ts';
+import { interprocess } from './interprocess.ts';
 import { limits } from './limits.ts';
 import { mountKinds } from './mount-kinds.ts';
 import { mountList } from './mount-list.ts';
@@ -53,6 +54,7 @@ export const CLAIMS = {
   limits,
   cleaningUp,
   entering,
+  interprocess,
   foundingArticle,
   failures,
   options,

@@ -1,0 +1,27 @@
+import type { Result } from 'neverthrow';
+import { ok } from 'neverthrow';
+import type { IpcRun } from '../../lib/backend.ts';
+import type { LaunchError } from '../../lib/errors.ts';
+import type { IpcAnswer, IpcRequest } from '../../lib/ipc.ts';
+import type { SpawnPlan } from '../../lib/plan.ts';
+import type { Host } from './host.ts';
+import { AnswerReader, ipcDecoders } from './spawn/ipc-ops.ts';
+import { launch } from './spawn/spawn.ts';
+
+/** Has a carrier do what is asked for, in the namespaces that the plan enters. */
+export const ipc = (host: Host, plan: SpawnPlan, requests: readonly IpcRequest[]): Result<IpcRun, LaunchError> =>
+  launch(host, { ...plan, ipc: requests }).andThen((launched) =>
+    ok({
+      launched,
+      decode: (bytes: Buffer) => {
+        const reader = new AnswerReader(bytes);
+        const answers: IpcAnswer[] = [];
+        for (const decode of ipcDecoders(requests, host.arch)) {
+          const answer = decode(reader);
+          if (answer === null) return null;
+          answers.push(answer);
+        }
+        return answers;
+      },
+    }),
+  );

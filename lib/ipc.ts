@@ -1,0 +1,82 @@
+/** One thing to do with System V or POSIX objects. Ids are those of ipcs(1); the key null is one that nobody has. */
+export type IpcRequest =
+  | { readonly type: 'queue-create'; readonly key: number | null; readonly mode: number }
+  | { readonly type: 'queue-remove'; readonly id: number }
+  | {
+      readonly type: 'queue-send';
+      readonly id: number;
+      readonly messageType: number;
+      readonly data: Uint8Array;
+      readonly wait: boolean;
+    }
+  | {
+      readonly type: 'queue-receive';
+      readonly id: number;
+      readonly messageType: number;
+      readonly mostBytes: number;
+      readonly wait: boolean;
+    }
+  | { readonly type: 'semaphore-create'; readonly key: number | null; readonly mode: number; readonly count: number }
+  | { readonly type: 'semaphore-remove'; readonly id: number }
+  | { readonly type: 'semaphore-values'; readonly id: number; readonly count: number }
+  | { readonly type: 'semaphore-set'; readonly id: number; readonly values: readonly number[] }
+  | { readonly type: 'semaphore-operate'; readonly id: number; readonly operations: readonly SemaphoreOperation[] }
+  | { readonly type: 'memory-create'; readonly key: number | null; readonly mode: number; readonly sizeBytes: number }
+  | { readonly type: 'memory-remove'; readonly id: number }
+  | { readonly type: 'memory-read'; readonly id: number; readonly offset: number; readonly length: number }
+  | { readonly type: 'memory-write'; readonly id: number; readonly offset: number; readonly data: Uint8Array }
+  | { readonly type: 'list' }
+  | {
+      readonly type: 'posix-create';
+      readonly name: string;
+      readonly mode: number;
+      readonly maxMessages: number;
+      readonly messageBytes: number;
+    }
+  | { readonly type: 'posix-remove'; readonly name: string }
+  | {
+      readonly type: 'posix-send';
+      readonly name: string;
+      readonly data: Uint8Array;
+      readonly priority: number;
+      readonly wait: boolean;
+    }
+  | { readonly type: 'posix-receive'; readonly name: string; readonly mostBytes: number; readonly wait: boolean }
+  | { readonly type: 'posix-list' }
+  | { readonly type: 'posix-stat'; readonly name: string };
+
+/** One step of semop(2). All steps of a call are done at once, or none. */
+export interface SemaphoreOperation {
+  /** Which semaphore of the set, from 0 on. */
+  readonly index: number;
+  /** Added to the value; negative: waits until that much can be taken; 0: waits until the value is 0. */
+  readonly change: number;
+  /** Whether to wait; true when left out. */
+  readonly wait?: boolean;
+}
+
+/** What came of a request. */
+export interface IpcAnswer {
+  /** What the system call returned: an id, a number of bytes, 0; or a negative errno. */
+  readonly result: number;
+  /** The call, as strace(1) would print it, or the tool that made it. */
+  readonly call: string;
+  /** What was read: a message, values, memory, or the text of a list. */
+  readonly bytes: Buffer;
+  /** The type of a received message, or the priority of a POSIX one. */
+  readonly tag: number;
+}
+
+/** The files of /proc that list what is there, and what the limits are, in the order of a list's text. */
+export const IPC_FILES = [
+  '/proc/sysvipc/msg',
+  '/proc/sysvipc/sem',
+  '/proc/sysvipc/shm',
+  '/proc/sys/kernel/msgmni',
+  '/proc/sys/kernel/msgmax',
+  '/proc/sys/kernel/msgmnb',
+  '/proc/sys/kernel/shmmni',
+  '/proc/sys/kernel/shmmax',
+  '/proc/sys/kernel/shmall',
+  '/proc/sys/kernel/sem',
+] as const;
