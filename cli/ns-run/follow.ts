@@ -9,6 +9,8 @@ interface Following<E> {
   readonly forwardSignals: boolean;
   /** Called once the command runs, or will not. */
   readonly started: () => void;
+  /** Called when the command has ended, and waited for. */
+  readonly over?: () => Promise<void>;
   /** Says what went wrong, and with which exit code to end. */
   readonly failed: (error: E | ExitError) => number;
 }
@@ -21,7 +23,7 @@ interface Following<E> {
 export const followed = async <E extends EnterError>(
   start: (signal: AbortSignal) => ResultAsync<Child, E>,
   io: Io,
-  { forwardSignals, started, failed }: Following<E>,
+  { forwardSignals, started, over, failed }: Following<E>,
 ): Promise<number> => {
   const held = holdSignals(forwardSignals);
   const child = await start(held.abort);
@@ -32,6 +34,7 @@ export const followed = async <E extends EnterError>(
       held.follow(running);
       return running.exit;
     });
+  await over?.();
   held.release();
   return ended.match(
     (status) => {

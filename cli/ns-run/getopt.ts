@@ -14,43 +14,67 @@ export interface SplitLine {
 export interface Rules {
   /** An optional value may stand right after its letter, as nsenter has it: `-n/run/netns/blue`. */
   readonly attachedLetters: boolean;
+  /** Long names that have to be written out, so that they take no abbreviation away from others. */
+  readonly unabbreviated?: ReadonlySet<string>;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 type Step = Result<{ readonly tokens: readonly string[]; readonly taken: number }, UsageError>;
 
 const longOf = (option: Option): string => option.long ?? '';
 
 /** An exact name, or the start of just one, as for getopt_long(3); undefined for a name that is none. */
-const byName = (name: string, known: readonly Option[]): Result<Option | undefined, UsageError> => {
+const byName = (
+  name: string,
+  known: readonly Option[],
+  { unabbreviated = NONE }: Rules,
+): Result<Option | undefined, UsageError> => {
   const exact = known.find((option) => option.long === name);
   if (exact !== undefined) return ok(exact);
-  const candidates = name.length > 2 ? known.filter((option) => longOf(option).startsWith(name)) : [];
+  const candidates =
+    name.length > 2
+      ? known.filter((option) => longOf(option).startsWith(name) && !unabbreviated.has(longOf(option)))
+      : [];
   return candidates.length > 1
     ? err(usageError(`Option "${name}" is ambiguous, wanted one of ${candidates.map(longOf).join(', ')}`))
     : ok(candidates[0]);
 };
 
+/** How many words are an option's value: `--bind <source> <target>`. They are joined by NUL, which no word can hold. */
+const values = ({ flags }: Option): number => flags.split('<').length - 1;
+
 /** An option's token, with its value from the same word, from its preset or from the next word. */
-const withValue = (option: Option, attached: string | undefined, next: string | undefined): Step => {
+const withValue = (option: Option, attached: string | undefined, next: readonly string[]): Step => {
   const name = longOf(option);
   if (attached !== undefined) {
-    return option.required || option.optional
+    return (option.required && values(option) === 1) || option.optional
       ? ok({ tokens: [`${name}=${attached}`], taken: 1 })
-      : err(usageError(`Option "${name}" is given "${attached}", wanted no value`));
+      : err(
+          usageError(
+            `Option "${name}" is given "${attached}", wanted ${option.required ? `${values(option)} words after it` : 'no value'}`,
+          ),
+        );
   }
   // Like getopt_long(3), an optional value stands in the same word or nowhere: `--mount-proc ls` runs ls.
   if (option.optional) return ok({ tokens: [`${name}=${option.presetArg ?? ''}`], taken: 1 });
   if (!option.required) return ok({ tokens: [name], taken: 1 });
-  return next === undefined
-    ? err(usageError(`Option "${name}" is the last word, wanted a value after it`))
-    : ok({ tokens: [`${name}=${next}`], taken: 2 });
+  const wanted = values(option);
+  if (next.length >= wanted) return ok({ tokens: [`${name}=${next.slice(0, wanted).join('\0')}`], taken: 1 + wanted });
+  return err(
+    usageError(
+      wanted === 1
+        ? `Option "${name}" is the last word, wanted a value after it`
+        : `Option "${name}" has ${next.length} of ${wanted} words after it`,
+    ),
+  );
 };
 
-const longOption = (word: string, next: string | undefined, known: readonly Option[]): Step => {
+const longOption = (word: string, next: readonly string[], known: readonly Option[], rules: Rules): Step => {
   const equals = word.indexOf('=');
   const name = equals === -1 ? word : word.slice(0, equals);
   const attached = equals === -1 ? undefined : word.slice(equals + 1);
-  return byName(name, known).andThen((option) =>
+  return byName(name, known, rules).andThen((option) =>
     // What is not known is handed on, for the parser to complain about and to suggest what is near.
     option === undefined ? ok({ tokens: [name], taken: 1 }) : withValue(option, attached, next),
   );
@@ -59,7 +83,7 @@ const longOption = (word: string, next: string | undefined, known: readonly Opti
 /** Letters in one word: `-Urpf`, and the last one's value in the rest of the word (`-pw/tmp`) or the next word. */
 const shortOptions = (
   word: string,
-  next: string | undefined,
+  next: readonly string[],
   known: readonly Option[],
   { attachedLetters }: Rules,
 ): Step => {
@@ -97,8 +121,8 @@ export const splitLine = (
   for (let word = argv[at]; word !== undefined; word = argv[at]) {
     if (word === '--') return ok({ options, command: argv.slice(at + 1) });
     if (!word.startsWith('-') || word === '-') break;
-    const next = argv[at + 1];
-    const step = word.startsWith('--') ? longOption(word, next, known) : shortOptions(word, next, known, rules);
+    const next = argv.slice(at + 1);
+    const step = word.startsWith('--') ? longOption(word, next, known, rules) : shortOptions(word, next, known, rules);
     if (step.isErr()) return err(step.error);
     options.push(...step.value.tokens);
     at += step.value.taken;

@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import type { Io } from './io.ts';
 
 /** Writes to an fd without setting O_NONBLOCK on it, which the command and others would share. */
-const writeTo = (fd: number) => (text: string) => {
-  let rest = Buffer.from(text);
+const writeTo = (fd: number) => (text: string | Uint8Array) => {
+  let rest: Uint8Array = Buffer.from(text);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { type MountNotes, mountListeners, mountOptions, noMounts } from './mounts.ts';
 import { type PrivilegeOptions, privilegeOptions, processOptions } from './privileges.ts';
 import { refusedOptions } from './refused.ts';
 
@@ -28,6 +29,10 @@ export interface RawOptions extends PrivilegeOptions {
   readonly fork?: true;
   readonly mountProc?: string;
   readonly propagation?: string;
+  readonly root?: string;
+  readonly pivotRoot?: string;
+  readonly init?: true;
+  readonly pty?: true;
   readonly wd?: string;
   readonly monotonic?: string;
   readonly boottime?: string;
@@ -52,6 +57,7 @@ export interface RawOptions extends PrivilegeOptions {
 
 /** Whom the caller is to be inside: a number or a name as it was written, or `own` for the id of the caller. */
 export interface Inner {
+  readonly mounts: MountNotes;
   user?: { readonly written: string } | 'own';
   group?: { readonly written: string } | 'own';
 }
@@ -123,10 +129,18 @@ const GROUPS: readonly (readonly [string, readonly Option[]])[] = [
       new Option('--domainname <name>', 'the NIS domain name; implies --uts'),
       new Option('--monotonic <offset>', 'seconds that the monotonic clock is ahead; wants --time'),
       new Option('--boottime <offset>', 'seconds that the boot-time clock is ahead; wants --time'),
+      new Option('-R, --root <dir>', 'the root directory; by pivot_root with --mount, else by chroot'),
       new Option('-w, --wd <dir>', 'the working directory'),
       new Option('--clear-env', 'an empty environment'),
       repeatable('--whitelist-env <names>', 'an environment of these variables only; separated by commas'),
       repeatable('--env <name=value>', 'one more variable; may be repeated'),
+    ],
+  ],
+  [
+    'Mounts, in this order (each implies --mount):',
+    [
+      new Option('--pivot-root [dir]', 'a new root: a directory, or an empty one in memory').preset(''),
+      ...mountOptions(),
     ],
   ],
   [
@@ -136,6 +150,8 @@ const GROUPS: readonly (readonly [string, readonly Option[]])[] = [
       new Option('--kill-child [signal]', 'when ns-run dies, the command gets SIGKILL, or this signal').preset(
         'SIGKILL',
       ),
+      new Option('--init', 'a small pid 1 that takes the status of orphans and passes on signals; implies --pid'),
+      new Option('--pty', 'a terminal of its own for the command'),
       new Option('--forward-signals', 'pass on SIGINT too; SIGTERM and SIGHUP always are'),
       new Option('--timeout <duration>', 'kill the command after so long: 10, 1.5s, 500ms, 2m, 1h'),
     ],
@@ -160,7 +176,7 @@ const helpTerm = (option: Option): string => {
 
 /** Makes a parser that writes nothing, ends nothing and remembers nothing from before. */
 export const createProgram = (): Program => {
-  const inner: Inner = {};
+  const inner: Inner = { mounts: noMounts() };
   const command = new Command('ns-run')
     .usage('[options] [command [argument...]]')
     .description('Runs a command, or $SHELL, in new namespaces. The options are those of unshare(1).')
@@ -173,6 +189,7 @@ export const createProgram = (): Program => {
     for (const option of options) command.addOption(option.helpGroup(heading));
   }
   for (const option of refusedOptions()) command.addOption(option);
+  for (const [name, note] of mountListeners(inner.mounts)) command.on(`option:${name}`, note);
   command.on('option:map-root-user', () => Object.assign(inner, { user: ROOT, group: ROOT }));
   command.on('option:map-current-user', () => Object.assign(inner, { user: 'own', group: 'own' }));
   command.on('option:map-user', (written: string) => Object.assign(inner, { user: { written } }));

@@ -2,7 +2,6 @@ import { Option } from 'commander';
 
 /** Options of unshare(1) for which the library has nothing yet, and what they would do. */
 const REFUSED = [
-  { flags: '-R, --root <dir>', does: 'change the root directory' },
   { flags: '--mount-binfmt [dir]', does: 'mount binfmt_misc' },
   { flags: '-l, --load-interp <definition>', does: 'register a binary format' },
 ] as const;

@@ -1,10 +1,11 @@
 import { CommanderError } from 'commander';
 import { err, ok, Result } from 'neverthrow';
-import type { BackendChoice, NamespaceType, Propagation, SpawnSpec } from '../../lib/index.ts';
+import type { BackendChoice, MountSpec, NamespaceType, Propagation, SpawnSpec } from '../../lib/index.ts';
 import { readEnv, shell } from './environment.ts';
 import { splitLine } from './getopt.ts';
 import type { Host } from './host.ts';
 import { innerId, readMap } from './identity.ts';
+import { readMounts, readRoot, WRITTEN_OUT } from './mounts.ts';
 import { readPrivileges } from './privileges.ts';
 import { createProgram, type Inner, type RawOptions, TYPE_OPTIONS } from './program.ts';
 import { REFUSED_DEEDS, refusal } from './refused.ts';
@@ -34,7 +35,8 @@ const present = <T extends object>(fields: { [K in keyof T]: T[K] | undefined })
 
 const parse = (argv: readonly string[]): Read<{ raw: RawOptions; inner: Inner; words: readonly string[] }> => {
   const { command, inner } = createProgram();
-  return splitLine(argv, command.options).andThen(({ options, command: words }) => {
+  const rules = { attachedLetters: false, unabbreviated: WRITTEN_OUT };
+  return splitLine(argv, command.options, rules).andThen(({ options, command: words }) => {
     try {
       command.parse([...options], { from: 'user' });
     } catch (error) {
@@ -66,13 +68,14 @@ const refuse = (raw: RawOptions): Read<null> => {
   return ok(null);
 };
 
-const planTypes = (raw: RawOptions, mapped: boolean): readonly NamespaceType[] => {
+const planTypes = (raw: RawOptions, mapped: boolean, mounts: readonly MountSpec[]): readonly NamespaceType[] => {
   const types = new Set<NamespaceType>();
   for (const [option, type] of Object.entries(TYPE_OPTIONS)) {
     if (raw.all === true || raw[option as keyof typeof TYPE_OPTIONS] !== undefined) types.add(type);
   }
   if (mapped || raw.owner !== undefined) types.add('user');
-  if (raw.mountProc !== undefined) types.add('mnt');
+  if (raw.mountProc !== undefined || raw.pivotRoot !== undefined || mounts.length > 0) types.add('mnt');
+  if (raw.init === true) types.add('pid');
   if (raw.hostname !== undefined || raw.domainname !== undefined) types.add('uts');
   return [...types];
 };
@@ -101,11 +104,12 @@ export const readRequest = (argv: readonly string[], host: Host): Read<Request> 
           readPrivileges(raw, host),
           optional(raw.monotonic, (text) => parseOffset('--monotonic', text)),
           optional(raw.boottime, (text) => parseOffset('--boottime', text)),
+          readMounts(inner.mounts),
         ]),
       )
-      .map(([uidMap, gidMap, env, parentDeathSignal, timeoutMs, privileges, monotonic, boottime]): Request => {
+      .map(([uidMap, gidMap, env, parentDeathSignal, timeoutMs, privileges, monotonic, boottime, mounts]): Request => {
         const [command, ...args] = line;
-        const namespaces = planTypes(raw, uidMap !== undefined || gidMap !== undefined);
+        const namespaces = planTypes(raw, uidMap !== undefined || gidMap !== undefined, mounts);
         const login = command === undefined ? shell(env ?? host.env) : undefined;
         return {
           type: raw.explain === true ? 'explain' : 'run',
@@ -121,13 +125,16 @@ export const readRequest = (argv: readonly string[], host: Host): Read<Request> 
             domainname: raw.domainname,
             propagation: raw.propagation as Propagation | undefined,
             mountProc: raw.mountProc,
+            mounts: mounts.length > 0 ? mounts : undefined,
+            root: readRoot(raw.root, raw.pivotRoot),
+            init: raw.init,
             uidMap,
             gidMap,
             setgroups: raw.setgroups as SpawnSpec['setgroups'],
             cwd: raw.wd,
             env,
             argv0: login?.argv0,
-            stdio: 'inherit',
+            stdio: raw.pty === true ? 'pty' : 'inherit',
             timeoutMs,
             parentDeathSignal,
             // As with unshare, it says nothing without a user namespace.

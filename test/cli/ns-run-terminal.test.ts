@@ -150,3 +150,19 @@ for (const { backend, skip } of BACKENDS) {
     },
   );
 }
+
+t.test('--pty gives the command a terminal of its own, of the size of ns-run', { skip: noTerminal }, async (t) => {
+  const terminal = new Terminal();
+  t.teardown(() => terminal.close());
+  const nsRun = [...NS_RUN, '--backend', 'ffi', '--pty'].join(' ');
+  await terminal.enter('stty rows 33 cols 77');
+  const before = await terminal.prints('stty -g');
+  const tty = await terminal.prints('tty');
+  t.equal(await terminal.prints(`${nsRun} stty size`), '33 77');
+  t.not(await terminal.prints(`${nsRun} tty`), tty);
+  await terminal.enter(`${nsRun} sh -c 'trap "exit 9" INT; echo u""p; while :; do sleep 0.05; done'`);
+  await terminal.shows('up\n');
+  terminal.type(CTRL_C);
+  t.equal(await terminal.prints('echo $?'), '9');
+  t.equal(await terminal.prints('stty -g'), before, 'and leaves the other one as it was');
+});

@@ -248,7 +248,7 @@ t.test('main() prints help with every option, and its version', async (t) => {
     'no line is longer than 120 columns',
   );
   t.match((await play(['-V'])).stdout, /^ns-run from linux-namespaces \d+\.\d+\.\d+\n$/);
-  t.match((await play(['-h', '--root', '/'])).code, 0, 'help is help, whatever stands beside it');
+  t.match((await play(['-h', '--mount-binfmt', '/'])).code, 0, 'help is help, whatever stands beside it');
 });
 
 t.test('main() gives its process the signals back', async (t) => {

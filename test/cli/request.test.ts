@@ -281,8 +281,6 @@ t.test('readRequest() reads who the command is to be and what it may do', async 
 
 t.test('readRequest() refuses what unshare has and ns-run has not, each in a sentence of its own', async (t) => {
   const lines = [
-    ['-R', '/'],
-    ['--root=/'],
     ['--mount-binfmt'],
     ['-l', ':x:M::x::/bin/x:'],
     ...Object.values(NAMESPACES).map(({ option }) => [`--${option}=/run/kept`]),
@@ -342,4 +340,50 @@ t.test('readRequest() never throws', async (t) => {
     { numRuns: 500 },
   );
   t.pass('500 command lines');
+});
+
+t.test('readRequest() takes mounts in the order of the line, with the names of bwrap', async (t) => {
+  const { namespaces, mounts, root, init } = spec(
+    ...['--pivot-root', '--ro-bind', '/usr', '/usr', '--bind-try', 'a', '/b', '--symlink', 'usr/bin', '/bin'],
+    ...['--perms', '1777', '--size', '4096', '--tmpfs', '/tmp', '--tmpfs=/run', '--dev', '/dev', '--proc', '/proc'],
+    ...[
+      '--overlay-src',
+      '/low',
+      '--overlay-src',
+      '/high',
+      '--tmp-overlay',
+      '/o',
+      '--mask',
+      '/m',
+      '--init',
+      'x',
+      '--bind',
+    ],
+  );
+  t.strictSame(new Set(namespaces), new Set(['mnt', 'pid']));
+  t.strictSame(root, { type: 'tmpfs' });
+  t.equal(init, true);
+  t.strictSame(mounts, [
+    { type: 'bind', source: '/usr', target: '/usr', readOnly: true },
+    { type: 'bind', source: 'a', target: '/b', optional: true },
+    { type: 'symlink', to: 'usr/bin', target: '/bin' },
+    { type: 'tmpfs', target: '/tmp', mode: 0o1777, sizeBytes: 4096 },
+    { type: 'tmpfs', target: '/run', mode: 0o755 },
+    { type: 'dev', target: '/dev' },
+    { type: 'proc', target: '/proc' },
+    { type: 'overlay', target: '/o', lower: ['/high', '/low'], upper: { type: 'tmpfs' } },
+    { type: 'mask', target: '/m' },
+  ]);
+  t.strictSame(spec('-R', '/srv', 'x').root, '/srv');
+  t.strictSame(spec('--pivot-root=/srv', 'x').root, { type: 'bind', source: '/srv', method: 'pivot_root' });
+  t.equal(spec('--pty', 'x').stdio, 'pty');
+});
+
+t.test('readRequest() says what is wrong with the words of a mount', async (t) => {
+  t.match(refused('--bind', '/a'), /"--bind" has 1 of 2 words after it/);
+  t.match(refused('--bind=/a', '/b'), /"--bind" is given "\/a", wanted 2 words after it/);
+  t.match(refused('--overlay-src', '/a', 'x'), /"--overlay-src" is followed by nothing/);
+  t.match(refused('--perms', '755', 'x'), /"--perms" is followed by nothing/);
+  t.match(refused('--perms', '8', '--dir', '/a', 'x'), /"--perms" is "8", wanted an octal number/);
+  t.match(refused('--size', '1m', '--tmpfs', '/a', 'x'), /"--size" is "1m", wanted a number of bytes/);
 });
