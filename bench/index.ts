@@ -4,6 +4,8 @@ export { openBackends } from './measure/open-backends.ts';
 export { checkOptions, type TypedOptions } from './options.ts';
 export { drawComparison } from './report/comparison.ts';
 export { csvReport } from './report/csv.ts';
+export { htmlReport } from './report/html/page.ts';
+export { loadPlotting } from './report/html/plotting.ts';
 export { jsonReport } from './report/json.ts';
 export { markdownReport } from './report/markdown.ts';
 export { lookOf } from './report/paint.ts';

@@ -22,6 +22,7 @@ export interface TypedOptions {
   readonly csv?: boolean;
   readonly markdown?: boolean;
   readonly save?: string;
+  readonly html?: string;
   readonly compare?: string;
   readonly noise?: string;
   /** The command and its arguments; none means /bin/true. */
@@ -47,6 +48,8 @@ export interface CheckedOptions {
   readonly format: Format;
   /** The file that the run is written to. */
   readonly save: string | null;
+  /** The file that a report with pictures is written to. */
+  readonly html: string | null;
   /** The file of an earlier run, and by which part a median may be above its own without being called slower. */
   readonly compare: { readonly file: string; readonly noise: number } | null;
 }
@@ -174,6 +177,7 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
     named: chosen.length === 1,
     format: format.value,
     save: typed.save ?? null,
+    html: typed.html ?? null,
     compare: typed.compare === undefined ? null : { file: typed.compare, noise: noise.value / 100 },
   }));
 };

@@ -42,6 +42,7 @@ const program = ({ stdout }: BenchIo): Command =>
     .option('--csv', 'print the tables as comma-separated values')
     .option('--markdown', 'print the report for an issue or a README')
     .option('--save <file>', 'write the JSON to a file, too')
+    .option('--html <file>', 'write a report with pictures: one file that needs nothing else')
     .option('--compare <file>', 'compare with a run that was saved; exit code 3 when anything is slower')
     .option('--noise <percent>', 'what two runs of the same thing may differ by (default: 5)')
     .version(version(), '-V, --version')

@@ -7,7 +7,9 @@ import {
   csvReport,
   drawComparison,
   drawReport,
+  htmlReport,
   jsonReport,
+  loadPlotting,
   lookOf,
   markdownReport,
   openBackends,
@@ -49,13 +51,18 @@ export const runTyped = async (typed: TypedOptions, io: BenchIo, version: string
     say(io, `Option "${option}" is ${JSON.stringify(value)}, wanted ${wanted}`);
     return BAD_ARGUMENTS;
   }
-  const { bench, backends, named, format, save, compare } = checked.value;
+  const { bench, backends, named, format, save, html, compare } = checked.value;
   const refuse = (option: string, value: string) => (wanted: string) => {
     say(io, `Option "${option}" is ${JSON.stringify(value)}, wanted ${wanted}`);
     return BAD_ARGUMENTS;
   };
   const writable = save === null ? ok() : checkWritable(save).mapErr(refuse('--save', save));
   if (writable.isErr()) return writable.error;
+  const drawable = html === null ? ok(undefined) : checkWritable(html).mapErr(refuse('--html', html));
+  if (drawable.isErr()) return drawable.error;
+  const plotting = html === null ? ok(null) : (await loadPlotting()).mapErr(refuse('--html', html));
+  if (plotting.isErr()) return plotting.error;
+  const picture = plotting.value;
   const baseline =
     compare === null
       ? ok(null)
@@ -88,7 +95,16 @@ export const runTyped = async (typed: TypedOptions, io: BenchIo, version: string
     const screen = format === 'text' ? io.stdout : io.stderr;
     screen.write(`\n${drawComparison(comparison, lookOf(screen, io.env))}`);
   }
-  const saved = save === null ? ok() : saveText(save, json());
+  const files = [
+    ...(save === null ? [] : [[save, json] as const]),
+    ...(html === null || picture === null ? [] : [[html, () => htmlReport(run, version, picture)] as const]),
+  ];
+  const unsaved = files.flatMap(([path, text]) =>
+    saveText(path, text()).match(
+      () => [],
+      (error) => [`"${path}" could not be written: ${error}`],
+    ),
+  );
   const { paint, width } = lookOf(io.stderr, io.env);
   for (const { message } of run.warnings) {
     io.stderr.write(`ns-bench: ${paint.yellow('warning')}: ${wrap(message, width - MARGIN, 2)}\n`);
@@ -97,10 +113,8 @@ export const runTyped = async (typed: TypedOptions, io: BenchIo, version: string
     say(io, `interrupted after ${run.rounds.rounds} of ${bench.iterations} rounds`);
     return typeof io.stop.reason === 'number' ? io.stop.reason : INTERRUPTED;
   }
-  if (saved.isErr()) {
-    say(io, `"${save}" could not be written: ${saved.error}`);
-    return NOTHING_MEASURED;
-  }
+  for (const message of unsaved) say(io, message);
+  if (unsaved.length > 0) return NOTHING_MEASURED;
   if (!measuredAny(run)) {
     say(io, 'nothing of what was asked for could be measured on this machine');
     return NOTHING_MEASURED;

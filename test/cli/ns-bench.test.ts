@@ -111,6 +111,7 @@ t.test('ns-bench tells its version and its options', async (t) => {
     '--csv',
     '--markdown',
     '--save',
+    '--html',
     '--compare',
     '--noise',
   ]) {
@@ -160,7 +161,9 @@ t.test('ns-bench saves a run and compares a later one with it', { skip: withoutF
   t.teardown(() => rmSync(dir, { recursive: true }));
   const file = join(dir, 'run.json');
   const few = ['-n', '10', '-w', '0', '--no-peers', '--backend', 'ffi', '--flags', 'none'];
-  t.equal((await bench([...few, '--save', file])).code, 0);
+  const html = join(dir, 'report.html');
+  t.equal((await bench([...few, '--save', file, '--html', html])).code, 0);
+  t.match(readFileSync(html, 'utf8'), /^<!doctype html>[^]*<svg [^]*<\/html>\n$/);
   const run = JSON.parse(readFileSync(file, 'utf8'));
   t.match(run, { schema: 'linux-namespaces/ns-bench', rounds: 10, comparison: null });
   // Nothing is slower than this: every time of the earlier run as if it had been an hour.
