@@ -1,7 +1,7 @@
 import { escapeHtml } from './escape.ts';
 
 /** What a figure is drawn at: for a screen, and for a phone. */
-export const WIDTHS = { wide: 860, narrow: 360 } as const;
+const WIDTHS = { wide: 860, narrow: 360 } as const;
 
 /** What the plotting library gives: an element of some document. */
 export interface Drawing {

@@ -20,7 +20,7 @@ const marginFor = (names: readonly string[], width: number): number =>
 
 /** A name that fits into its margin. */
 const shortened = (name: string, margin: number): string => {
-  const most = Math.floor((margin - 12) / 6.2);
+  const most = Math.round((margin - 12) / 6.2);
   return name.length <= most ? name : `${name.slice(0, Math.max(1, most - 1))}…`;
 };
 
@@ -135,6 +135,8 @@ const pairs = ({ plot, document }: Plotting, costs: MarginalCosts): Figure => {
       told: `${x} and ${y}: ${signedInUnit(cost.value, unit)} ${unit.name}`,
     })),
   );
+  // Beyond the dearest the colours go on, so that ink on them stays readable.
+  const most = 1.7 * Math.max(...data.map(({ value }) => Math.abs(value)));
   return {
     title: `what pairs add beyond their flags, ${QUANTITY_NAMES[costs.quantity]}, ${unit.name}`,
     caption: 'A star: beyond doubt (5%, corrected for the number of pairs).',
@@ -150,7 +152,7 @@ const pairs = ({ plot, document }: Plotting, costs: MarginalCosts): Figure => {
         },
         x: { label: null, tickRotate: width < 500 ? -45 : 0, tickSize: 0 },
         y: { label: null, tickSize: 0 },
-        color: { type: 'diverging', scheme: 'RdBu', reverse: true },
+        color: { type: 'diverging', scheme: 'RdBu', reverse: true, domain: [-most, most] },
         marks: [
           plot.cell(data, { x: 'x', y: 'y', fill: 'value', title: 'told' }),
           plot.text(data, { x: 'x', y: 'y', text: 'number', fill: 'black', fontSize: width < 500 ? 8 : 10 }),
