@@ -8,6 +8,7 @@ import { explainLine } from './explain.ts';
 import { decodeIpc, ipcPlan } from './ipc.ts';
 import { launch } from './launch.ts';
 import { mounterOf } from './mounter.ts';
+import { probe } from './probe.ts';
 import { inheritedFds } from './proc.ts';
 import { knownTools, type Tools } from './tools.ts';
 
@@ -34,6 +35,7 @@ export const createShellBackend = (findTools: () => Result<Tools, string>): Back
           })),
         ),
       ),
+    probe: (plan) => tools().asyncAndThen((found) => probe(found, plan)),
     mounter: () => tools().andThen(mounterOf),
     measure: () =>
       err(

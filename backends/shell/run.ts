@@ -51,6 +51,29 @@ export const runToEnd = (
     child.once('close', (code) => resolve({ code: code ?? -1, said, errno: 0 }));
   });
 
+/** Runs a tool to its end, or to the end of its time, with everything that it started; what it wrote. */
+export const collect = (path: string, args: readonly string[], timeoutMs: number): Promise<string> =>
+  new Promise((resolve) => {
+    // A process group of its own, so that all of it can be ended.
+    const child = spawn(path, args, {
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+      detached: true,
+    });
+    let text = '';
+    const timer = setTimeout(() => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    }, timeoutMs);
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+    });
+    child.once('error', () => undefined);
+    child.once('close', () => {
+      clearTimeout(timer);
+      resolve(text);
+    });
+  });
+
 const errnoOf = (error: unknown): number => Math.abs((error as NodeJS.ErrnoException).errno ?? 0);
 
 /** Our ends of what Node.js connected, taken from it: it throws away what nobody has read when the child ends. */

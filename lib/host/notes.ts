@@ -412,6 +412,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
     [man('time_namespaces', 7)],
   ),
   'pid-init-gone': note('who makes the call', null, ['sh: fork: Cannot allocate memory'], [man('pid_namespaces', 7)]),
+  'filesystem-unknown': note('everyone', null, ['mount: unknown filesystem type ’overlay’'], [man('mount', 2)]),
   'not-a-namespace-problem': note(
     'everyone',
     null,

@@ -741,6 +741,14 @@ export const MACHINES: readonly Machine[] = [
     confidence: 'possible',
   },
   {
+    about: 'a kernel whose module for overlay is not loaded',
+    failure: mount('overlay', 'ENODEV'),
+    evidence: {},
+    cause: 'filesystem-unknown',
+    confidence: 'likely',
+    remedy: /modprobe overlay/,
+  },
+  {
     about: 'a dead automount',
     failure: mount(null, 'ENODEV'),
     evidence: { 'probe user': 'works', 'probe mnt': 'works', 'probe pid': 'works' },

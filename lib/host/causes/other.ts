@@ -5,6 +5,7 @@ import { PROBE, type Reading } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { type Failure, isMaking, isMount, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
+import { asRoot, hostCommands } from '../remedy.ts';
 
 /** Errors that no rule about namespaces gives. */
 const FOREIGN: ReadonlySet<string> = new Set([
@@ -42,6 +43,9 @@ const wereSeenToWork = (failure: Failure, facts: Facts): boolean => {
     (failure.requested ?? failure.namespaces).length > 0 ? (failure.requested ?? failure.namespaces) : ['user'];
   return wanted.every((type) => probed(facts, type) === 'works');
 };
+
+/** Whether a tool of somebody else's said so, and not an attempt of ours. */
+const isTold = ({ text, syscall }: Failure): boolean => text != null && syscall !== 'unshare(1)';
 
 /** What is no matter of namespaces, and what only looks like one of the machine. */
 export const otherCauses: readonly Cause[] = [
@@ -113,6 +117,15 @@ export const otherCauses: readonly Cause[] = [
     remedy: () => ['keep pid 1 alive until all others have ended (unshare --fork)'],
   },
   {
+    id: 'filesystem-unknown',
+    matches: ({ step, errno, filesystem }) =>
+      step === 'mount' && errno === 'ENODEV' && filesystem != null ? 'likely' : null,
+    summary: ({ filesystem }) =>
+      `the kernel most likely has no ${filesystem}: it is not built in, and its module is not loaded`,
+    sources: () => ['/proc/filesystems', SOURCE.release],
+    remedy: (facts, { filesystem }) => hostCommands(facts, asRoot(facts, `modprobe ${filesystem}`)),
+  },
+  {
     id: 'not-a-namespace-problem',
     matches: (failure, facts) => {
       const isForeign =
@@ -123,7 +136,7 @@ export const otherCauses: readonly Cause[] = [
       if (!isForeign && (OTHER_STEPS as readonly string[]).includes(failure.step) && failure.step !== 'mount')
         return null;
       // What was tried and failed speaks for itself; this is for what a tool said.
-      if (wereSeenToWork(failure, facts)) return isForeign ? 'certain' : failure.text == null ? null : 'likely';
+      if (wereSeenToWork(failure, facts)) return isForeign ? 'certain' : isTold(failure) ? 'likely' : null;
       return isForeign && failure.step !== 'mount-proc' ? 'likely' : null;
     },
     summary: (failure, facts) =>
