@@ -197,6 +197,12 @@ export interface IpcFailed {
 
 /** What may come of asking a backend to start a child, before anything ran. */
 export type LaunchError = Unsupported | BackendUnavailable | SetupFailed | ExecFailed;
+/** The pool has been closed. */
+export interface PoolClosed {
+  readonly type: 'pool-closed';
+  readonly message: string;
+}
+
 /** What may come of asking a backend to move the calling thread. */
 export type MoveError = Unsupported | BackendUnavailable | SetupFailed;
 /** What may come of {@link spawn}. */
@@ -208,7 +214,7 @@ export type RunError = SpawnError | ExitError | OutputLimit;
 /** What may come of `enter`. */
 export type EnterError = SpawnError | ProcessGone | NamespaceUnavailable;
 /** Every error of this library. */
-export type NamespaceError = RunError | EnterError | SignalFailed | PinFailed | ResizeFailed | IpcFailed;
+export type NamespaceError = RunError | EnterError | SignalFailed | PinFailed | ResizeFailed | IpcFailed | PoolClosed;
 
 const shown = (value: unknown): string => {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
@@ -375,3 +381,4 @@ export const ipcFailed = (call: string, code: number): IpcFailed => ({
   errno: errnoName(code),
   message: `${call}: ${errnoName(code)}`,
 });
+export const poolClosed = (): PoolClosed => ({ type: 'pool-closed', message: 'The pool is closed' });

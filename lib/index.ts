@@ -21,6 +21,7 @@ export type {
   NamespaceUnavailable,
   OutputLimit,
   PinFailed,
+  PoolClosed,
   ProcessGone,
   ResizeFailed,
   RunError,
@@ -106,6 +107,16 @@ export {
 } from './namespace.ts';
 export { NamespaceHandle, type NamespaceSource, type OpenError, openNamespace } from './namespace-handle.ts';
 export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
+export { KeptNamespaces, type KeptRunSpec } from './network/kept.ts';
+export { createPool, NamespacePool, type PoolError, PooledNamespaces, type PoolSpec } from './network/pool.ts';
+export {
+  createNetwork,
+  type LinkSpec,
+  type NodeSpec,
+  VirtualNetwork,
+  type VirtualNetworkSpec,
+} from './network/virtual-network.ts';
+export { withNetwork } from './network/with-network.ts';
 export type {
   InterfaceOptions,
   InterfaceSpec,

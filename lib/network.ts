@@ -20,7 +20,7 @@ export interface InterfaceOptions {
 export interface PeerSpec extends InterfaceOptions {
   /**
    * Where it is: `inside`, in the same namespace (when left out), or `caller`, in the network namespace of the calling
-   * thread, which takes CAP_NET_ADMIN there.
+   * thread, or the one that was entered before; takes CAP_NET_ADMIN there.
    */
   readonly namespace?: 'inside' | 'caller';
 }

@@ -4,7 +4,7 @@ import type { Child } from './child.ts';
 import { invalidOption, type OutputLimit, outputLimit, type RunError } from './errors.ts';
 import type { ExitStatus } from './exit.ts';
 import { spawn } from './spawn.ts';
-import type { RunSpec } from './spec.ts';
+import type { RunSpec, SpawnSpec } from './spec.ts';
 import { type StopWatch, watchStop } from './stop.ts';
 
 /** What a finished command left. */
@@ -61,6 +61,22 @@ const gather = async (child: Child, most: number, watch: StopWatch): Promise<Res
   return stopped === null ? ok({ status: exit.value, stdout, stderr }) : err(stopped);
 };
 
+/** Starts a child as `start` does, and collects what it writes until its end. */
+export const collected = <S extends RunSpec, E>(
+  spec: S,
+  start: (spec: S & Pick<SpawnSpec, 'stdio'>) => ResultAsync<Child, E>,
+): ResultAsync<RunResult, E | RunError> => {
+  if (typeof spec !== 'object' || spec === null) return errAsync(invalidOption('spec', spec, 'an object'));
+  const { maxOutputBytes: most = DEFAULT_MAX_OUTPUT_BYTES } = spec;
+  if (!Number.isSafeInteger(most) || most < 0) {
+    return errAsync(invalidOption('maxOutputBytes', most, 'a whole number of bytes, 0 or more'));
+  }
+  const stdin = spec.stdin === undefined ? 'ignore' : 'pipe';
+  return start({ ...spec, stdio: [stdin, 'pipe', 'pipe'] })
+    .mapErr((error): E | RunError => error)
+    .andThen((child) => new ResultAsync(gather(child, most, watchStop(spec))));
+};
+
 /**
  * Runs a command to its end and collects what it wrote.
  *
@@ -80,14 +96,4 @@ export const run = (
   command: string,
   args: readonly string[] = [],
   spec: RunSpec = {},
-): ResultAsync<RunResult, RunError> => {
-  if (typeof spec !== 'object' || spec === null) return errAsync(invalidOption('spec', spec, 'an object'));
-  const { maxOutputBytes: most = DEFAULT_MAX_OUTPUT_BYTES } = spec;
-  if (!Number.isSafeInteger(most) || most < 0) {
-    return errAsync(invalidOption('maxOutputBytes', most, 'a whole number of bytes, 0 or more'));
-  }
-  const stdin = spec.stdin === undefined ? 'ignore' : 'pipe';
-  return spawn(command, args, { ...spec, stdio: [stdin, 'pipe', 'pipe'] })
-    .mapErr((error): RunError => error)
-    .andThen((child) => new ResultAsync(gather(child, most, watchStop(spec))));
-};
+): ResultAsync<RunResult, RunError> => collected(spec, (whole) => spawn(command, args, whole));

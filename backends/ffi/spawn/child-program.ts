@@ -162,8 +162,8 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
     program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
     program.place(proceed);
   }
-  const caller = addCallerSide(program, plan.network, fail);
   addEnter(program, plan.enter, fail);
+  const caller = addCallerSide(program, plan.network, fail);
   addUnshare(program, placement, fail);
   addTimeOffsets(program, plan, fail);
   addNestedClone(program, placement, status, fail);

@@ -1,0 +1,39 @@
+import { err, ok, type Result, ResultAsync } from 'neverthrow';
+import type { EnterError } from '../errors.ts';
+import type { NetworkSpec } from '../network.ts';
+import type { KeptNamespaces } from './kept.ts';
+import { createNetwork } from './virtual-network.ts';
+
+/**
+ * Gives a function a network of its own, and takes it away when that is done.
+ *
+ * @remarks For tests: each has its own 127.0.0.1, so that suites run side by side on the same ports. What is to live in it
+ * is started with `net.spawn` or `net.run`. Takes no privilege where ordinary users may make user namespaces.
+ * @param use - what to do in it; what it throws comes through
+ * @param network - what is in it; `lo` alone when left out
+ * @returns what `use` returned; or why there is no network, and `use` was not called
+ * @example
+ * ```ts
+ * const result = await withNetwork(async (net) => {
+ *   const server = await net.spawn('node', ['server.js']); // listens on 127.0.0.1:8080, whoever else does
+ *   const page = await net.run('curl', ['http://127.0.0.1:8080/']);
+ *   if (server.isOk()) await server.value[Symbol.asyncDispose]();
+ *   return page;
+ * });
+ * ```
+ */
+export const withNetwork = <T>(
+  use: (net: KeptNamespaces) => Promise<T> | T,
+  network: NetworkSpec = {},
+): ResultAsync<T, EnterError> => {
+  const run = async (): Promise<Result<T, EnterError>> => {
+    const made = await createNetwork({ nodes: { net: network } });
+    if (made.isErr()) return err(made.error);
+    try {
+      return ok(await use(made.value.node('net')));
+    } finally {
+      made.value.close();
+    }
+  };
+  return new ResultAsync(run());
+};
