@@ -50,7 +50,7 @@ const measure = async (rounds: number, onBlock: (done: number, all: number) => v
       onBlock(Math.min(done + BLOCK, rounds), rounds);
     }
   } finally {
-    for (const [, worker] of workers) worker.end();
+    await Promise.all(workers.map(([, worker]) => worker.end()));
   }
   return collected;
 };

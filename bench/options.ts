@@ -3,6 +3,7 @@ import type { BackendChoice } from '../lib/index.ts';
 import { PEER_NAMES } from './cases/case.ts';
 import { parseFlagSet } from './cases/flag-set.ts';
 import type { BenchOptions } from './run.ts';
+import { AXIS_NAMES, type Axis, parseAxis } from './scaling/axis.ts';
 
 /** Options as they were typed. */
 export interface TypedOptions {
@@ -17,6 +18,10 @@ export interface TypedOptions {
   readonly all?: boolean;
   readonly phases?: boolean;
   readonly budget?: string;
+  readonly rss?: string;
+  readonly jobs?: string;
+  readonly alive?: string;
+  readonly mounts?: string;
   readonly peers?: boolean;
   readonly json?: boolean;
   readonly csv?: boolean;
@@ -61,6 +66,8 @@ const QUICK = { iterations: 100, mostMs: 20_000 };
 const LATTICE = { iterations: 100, mostMs: 240_000 };
 /** Tear-down waits for the kernel, a quarter of a second each round. */
 const PHASES = { iterations: 100, mostMs: 60_000 };
+/** Points of an axis take turns in processes of their own. */
+const AXES = { iterations: 60, mostMs: null };
 const MOST_BUDGET_SECONDS = 86_400;
 
 /** Runs of one program on one machine differ by so many percent before anybody has changed anything. */
@@ -80,6 +87,29 @@ const wholeNumber = (
   return number >= least && number <= most
     ? ok(number)
     : err({ option, value, wanted: `a whole number from ${least} to ${most}` });
+};
+
+const axesOf = (typed: TypedOptions): Result<readonly Axis[], BadOption> => {
+  const axes: Axis[] = [];
+  for (const name of AXIS_NAMES) {
+    const value = typed[name];
+    if (value === undefined) continue;
+    const option = `--${name}`;
+    if (typed.all === true || typed.phases === true) {
+      return err({ option, value, wanted: 'it without --all and --phases: they are other runs' });
+    }
+    const axis = parseAxis(name, value);
+    if (axis.isErr()) return err({ option, value, wanted: axis.error });
+    axes.push(axis.value);
+  }
+  if (axes.length > 0 && typed.command.length > 1) {
+    return err({
+      option: '--' + (axes[0]?.name ?? ''),
+      value: typed.command.join(' '),
+      wanted: 'a command without arguments',
+    });
+  }
+  return ok(axes);
 };
 
 const formatOf = (typed: TypedOptions): Result<Format, BadOption> => {
@@ -106,9 +136,13 @@ const backendNames = ({ backend, backendFromEnv }: TypedOptions): Result<readonl
  */
 export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOption> => {
   const quick = typed.quick === true ? QUICK : USUAL;
-  const mode = typed.all === true ? LATTICE : PHASES;
+  const axes = axesOf(typed);
+  if (axes.isErr()) return err(axes.error);
+  const mode = typed.all === true ? LATTICE : typed.phases === true ? PHASES : AXES;
   const usual =
-    typed.all === true || typed.phases === true ? { ...mode, ...(typed.quick === true ? QUICK : {}) } : quick;
+    typed.all === true || typed.phases === true || axes.value.length > 0
+      ? { ...mode, ...(typed.quick === true ? QUICK : {}) }
+      : quick;
   const [command = '/bin/true', ...args] = typed.command;
   const sets = Result.combine(
     (typed.flags ?? []).map((value) =>
@@ -166,6 +200,7 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
       warmup: warmup.value,
       lattice: typed.all === true,
       phases: typed.phases === true,
+      axes: axes.value,
       mostMs: budget.value,
       peers: typed.peers !== false,
       others: typed.peers === true ? PEER_NAMES : [],

@@ -1,7 +1,7 @@
 import { analyse, type Table } from './analysis.ts';
 import type { Case, PeerName } from './cases/case.ts';
 import { chooseCases } from './cases/choose.ts';
-import type { FlagSet } from './cases/flag-set.ts';
+import { COMBINATIONS, type FlagSet, NO_FLAGS, withBaseline, withoutPrivilege } from './cases/flag-set.ts';
 import { affordableSize, designOf } from './lattice/design.ts';
 import { type MarginalCosts, marginalCosts } from './lattice/marginal-costs.ts';
 import { type Context, readContext } from './measure/context.ts';
@@ -13,6 +13,8 @@ import { measureRounds, type Rounds } from './measure/rounds.ts';
 import { samplersOf } from './measure/samplers.ts';
 import { operationsOf } from './phases/operations.ts';
 import { type Phase, phasesOf } from './phases/phases.ts';
+import type { Axis } from './scaling/axis.ts';
+import { measureScaling, type Scaling } from './scaling/run.ts';
 import { seededRandom } from './statistics/random.ts';
 import { cutWarmUp, levelsOf } from './warm-up.ts';
 import { findWarnings, type Warning } from './warnings.ts';
@@ -32,6 +34,8 @@ export interface BenchOptions {
   readonly lattice: boolean;
   /** Takes the time of the parts of a spawn instead, of single steps and of what comes after the end. */
   readonly phases: boolean;
+  /** What is varied instead of the sets; none for a plain run. */
+  readonly axes: readonly Axis[];
   readonly seed: number;
   readonly command: string;
   readonly args: readonly string[];
@@ -52,6 +56,8 @@ export interface BenchRun {
   readonly marginal: readonly MarginalCosts[];
   /** Where the time goes; none unless that was asked for. */
   readonly phases: readonly Phase[];
+  /** How times grow, by axis. */
+  readonly scaling: readonly Scaling[];
   readonly warnings: readonly Warning[];
 }
 
@@ -64,6 +70,7 @@ export interface BenchHooks {
 
 /** Measures, then computes; prints nothing. */
 export const runBench = async (options: BenchOptions, opened: OpenedBackends, hooks: BenchHooks): Promise<BenchRun> => {
+  if (options.axes.length > 0) return runAxes(options, opened, hooks);
   const wanted = options.lattice || options.phases ? [] : options.others;
   const others = await openPeers(wanted);
   try {
@@ -71,6 +78,39 @@ export const runBench = async (options: BenchOptions, opened: OpenedBackends, ho
   } finally {
     await others.close();
   }
+};
+
+/** The sets that are looked at along an axis, when none were asked for. */
+const AXIS_SETS: readonly FlagSet[] = [NO_FLAGS, ...COMBINATIONS.slice(0, 1), ...COMBINATIONS.slice(-1)];
+
+const runAxes = async (
+  options: BenchOptions,
+  opened: OpenedBackends,
+  { stop, onRound }: BenchHooks,
+): Promise<BenchRun> => {
+  const startedAt = new Date();
+  const context = readContext(opened.context);
+  const { sets, iterations, seed, command, axes } = options;
+  const { privileged } = context;
+  const chosen = sets.length > 0 ? withBaseline(sets) : AXIS_SETS;
+  const usable = privileged ? chosen : chosen.map(withoutPrivilege);
+  const disturbanceSince = watchNeighbours();
+  const scaling: Scaling[] = [];
+  for (const [index, axis] of axes.entries()) {
+    if (stop.aborted) break;
+    const told = (done: number): void => onRound(index * iterations + done, axes.length * iterations);
+    const spec = { sets: usable, command, iterations, seed, privileged, stop, onRound: told };
+    scaling.push(await measureScaling(axis, spec));
+  }
+  const counts = scaling.flatMap(({ rows }) => rows.flatMap(({ samples }) => samples.map(({ length }) => length)));
+  const measured = Math.max(0, ...counts);
+  const ended = stop.aborted ? 'interrupted' : 'complete';
+  const disturbance = disturbanceSince();
+  const facts = { asked: iterations, rounds: measured, ended, levels: [], disturbance } as const;
+  const rounds: Rounds = { rounds: measured, ended, series: new Map() };
+  const nothing = { cases: [], tables: [], marginal: [], phases: [] };
+  const warnings = findWarnings(context, facts, []);
+  return { startedAt, options, context, rounds, warmup: 1, disturbance, scaling, warnings, ...nothing };
 };
 
 const runWith = async (
@@ -142,6 +182,7 @@ const runWith = async (
     tables,
     marginal,
     phases: phasesOf(operations, rounds),
+    scaling: [],
     warnings,
   };
 };

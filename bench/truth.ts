@@ -14,6 +14,7 @@ import { lookOf } from './report/paint.ts';
 import { progressOn } from './report/progress.ts';
 import { seededRandom } from './statistics/random.ts';
 import { spawnBars, stopwatchBars, type TruthBar } from './truth/bars.ts';
+import { findInjected } from './truth/injected.ts';
 import { loadWarning } from './warnings.ts';
 
 const COMMAND = '/bin/true';
@@ -105,9 +106,11 @@ const main = async (): Promise<number> => {
     ...EXIT_SETS.flatMap(({ name }) => stopwatchBars(series, name)),
     ...EXEC_SETS.flatMap(({ name }) => spawnBars(series, name)),
   ];
-  const missed = bars.filter(({ held }) => !held).length;
+  const injected = await findInjected();
+  const injectedHeld = injected.found === injected.runs && injected.claimed <= 1;
+  const missed = bars.filter(({ held }) => !held).length + (injectedHeld ? 0 : 1);
   process.stdout.write(
-    `Linux ${kernel}, ${cpu.model} × ${cpu.count}, node ${node}, load ${loadAverage[0]?.toFixed(2)}, ${iterations} rounds; ${c.line}${go === undefined ? '' : `; ${go.line}`}\n\n${draw(bars)}\n\n${bars.length - missed} held, ${missed} missed\n`,
+    `Linux ${kernel}, ${cpu.model} × ${cpu.count}, node ${node}, load ${loadAverage[0]?.toFixed(2)}, ${iterations} rounds; ${c.line}${go === undefined ? '' : `; ${go.line}`}\n\n${draw(bars)}\n\na delay of ${microseconds(injected.delayNs)} µs was found in ${injected.found} of ${injected.runs} runs, a difference of two equal things claimed in ${injected.claimed}: ${injectedHeld ? 'held' : 'missed'}\n\n${bars.length + 1 - missed} held, ${missed} missed\n`,
   );
   for (const { message } of loadWarning({ ...context, privileged, kernel, cpu, node, loadAverage })) {
     process.stderr.write(`truth: warning: ${message}\n`);

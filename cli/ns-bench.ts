@@ -16,6 +16,7 @@ Examples:
   ns-bench --quick
   ns-bench --all --budget 120
   ns-bench --phases
+  ns-bench --rss 50M,1G -j 1,4,16 --flags none
   ns-bench --flags pid+mnt+net --flags user,net -n 1000
   ns-bench --json --no-peers -- /bin/echo hello > run.json
   ns-bench --save before.json; sudo reboot; ns-bench --compare before.json
@@ -33,6 +34,10 @@ const program = ({ stdout }: BenchIo): Command =>
     .option('--backend <name>', 'auto (all that are available), ffi or shell (default: NS_BACKEND, else auto)')
     .option('--all', 'measure all 256 sets, or a balanced part, and what each flag and each pair adds')
     .option('--phases', 'measure where the time goes: clone, execve, exit, single steps, tear-down')
+    .option('--rss <sizes>', 'by memory of the parent: 50M,1G,4G')
+    .option('-j, --jobs <counts>', 'by children at once: 1,4,16')
+    .option('--alive <counts>', 'by namespaces that are alive already: 0,100,1000')
+    .option('--mounts <counts>', 'by mounts of the parent: 0,1000')
     .option('--budget <seconds>', 'begin no round after so long (default: none, with --all 240)')
     .option('--quick', 'fewer rounds, none begun after 20 seconds')
     .option('--peers', 'measure C, Go, Python and bwrap, too, where they are (default: child_process and unshare)')

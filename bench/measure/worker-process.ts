@@ -5,8 +5,10 @@ import { once } from 'node:events';
 export interface WorkerProcess<Request, Reply> {
   /** Sends a request and waits for the reply to it; one at a time. */
   readonly ask: (request: Request) => Promise<Reply>;
-  /** Lets the process end. */
-  readonly end: () => void;
+  /** What it says before it was asked anything; an error when it ends before. */
+  readonly first: Promise<Reply>;
+  /** Lets the process end, and waits for that. */
+  readonly end: () => Promise<void>;
 }
 
 /**
@@ -14,26 +16,36 @@ export interface WorkerProcess<Request, Reply> {
  *
  * @param script - answers each message with one message, and exits on `disconnect`
  * @param args - its arguments
+ * @param wrapper - a command that executes the process, with its options: `unshare --mount`
  */
 export const startWorker = <Request extends object, Reply>(
   script: URL,
   args: readonly string[],
+  wrapper: readonly string[] = [],
 ): WorkerProcess<Request, Reply> => {
-  const worker = fork(script, args);
+  const [wrapping, ...options] = wrapper;
+  const worker =
+    wrapping === undefined
+      ? fork(script, args)
+      : fork(script, args, { execPath: wrapping, execArgv: [...options, '--', process.execPath] });
   const gone = once(worker, 'exit').then(([code, signal]) => {
     throw new Error(`The measuring process ended with ${signal ?? code}`);
   });
   // Its end is an error only to somebody who waits for a reply.
   gone.catch(() => undefined);
+  const first = Promise.race([once(worker, 'message'), gone]).then(([message]) => message as Reply);
+  first.catch(() => undefined);
   return {
+    first,
     ask: async (request) => {
       const reply = once(worker, 'message');
       worker.send(request);
       const [message] = await Promise.race([reply, gone]);
       return message as Reply;
     },
-    end: () => {
+    end: async () => {
       if (worker.connected) worker.disconnect();
+      await gone.catch(() => undefined);
     },
   };
 };

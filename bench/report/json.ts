@@ -4,7 +4,20 @@ import { SCHEMA, SCHEMA_VERSION } from '../schema.ts';
 
 /** The run as plain data: everything that was measured, and what was computed of it. */
 export const jsonReport = (
-  { startedAt, options, context, cases, rounds, warmup, disturbance, tables, marginal, phases, warnings }: BenchRun,
+  {
+    startedAt,
+    options,
+    context,
+    cases,
+    rounds,
+    warmup,
+    disturbance,
+    tables,
+    marginal,
+    phases,
+    scaling,
+    warnings,
+  }: BenchRun,
   version: string,
 ) => ({
   schema: SCHEMA,
@@ -19,6 +32,7 @@ export const jsonReport = (
     peers: options.peers,
     lattice: options.lattice,
     phases: options.phases,
+    axes: options.axes,
     seed: options.seed,
     mostMs: options.mostMs,
   },
@@ -52,5 +66,6 @@ export const jsonReport = (
   })),
   marginalCosts: marginal,
   phases,
+  scaling,
   warnings,
 });

@@ -5,6 +5,7 @@ import { drawHeader } from './header.ts';
 import { drawMarginalCosts } from './marginal.ts';
 import type { Look } from './paint.ts';
 import { drawPhases } from './phases.ts';
+import { drawScaling } from './scaling.ts';
 import { drawTable } from './table.ts';
 import { wrap } from './wrap.ts';
 
@@ -41,10 +42,18 @@ export const drawReport = (run: BenchRun, version: string, look: Look): string =
   const whole = run.rounds.rounds > 0 && run.tables.every(isShort);
   const drawn = whole ? run.tables.map((table) => drawTable(table, footnotes, look)) : [];
   const phases = drawPhases(run.phases, footnotes, look);
+  const scaling = run.scaling.map((one) => drawScaling(one, look));
   const marginal = run.marginal.map((costs) => drawMarginalCosts(costs, look));
   const left = new Set(drawn.flatMap((table) => table.left));
   const notes = [...footnotes.lines(), ...notesOf(run, left)].map((line) => look.paint.dim(wrap(line, look.width, 2)));
-  return `${[drawHeader(run, version, look), ...drawn.map(({ text }) => text), ...marginal, ...phases, notes.join('\n')]
+  return `${[
+    drawHeader(run, version, look),
+    ...drawn.map(({ text }) => text),
+    ...marginal,
+    ...phases,
+    ...scaling,
+    notes.join('\n'),
+  ]
     .filter((part) => part !== '')
     .join('\n\n')}\n`;
 };

@@ -31,7 +31,8 @@ const SLOWER = 3;
 const INTERRUPTED = 130;
 
 /** Whether any time was taken of what was asked for; `none`, which is there to compare with, does not count beside others. */
-const measuredAny = ({ tables, phases, options }: BenchRun): boolean =>
+const measuredAny = ({ tables, phases, scaling, options }: BenchRun): boolean =>
+  scaling.some(({ rows }) => rows.length > 0) ||
   phases.some(({ summary }) => summary !== null) ||
   tables.some(({ rows }) =>
     rows.some(({ summary, flags }) => summary !== null && (flags !== 'none' || options.sets.every(isNone))),

@@ -74,6 +74,7 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
     others: [],
     lattice: false,
     phases: false,
+    axes: [],
     seed: 11,
     command: '/bin/true',
     args: [],
@@ -90,6 +91,7 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
     tables,
     marginal: [],
     phases: [],
+    scaling: [],
     warnings: findWarnings(context, { asked: ROUNDS, rounds: ROUNDS, ended, levels: [], disturbance: QUIET }, tables),
   };
 };

@@ -104,6 +104,10 @@ t.test('ns-bench tells its version and its options', async (t) => {
     '--quick',
     '--all',
     '--phases',
+    '--rss',
+    '--jobs',
+    '--alive',
+    '--mounts',
     '--budget',
     '--no-peers',
     '--seed',
@@ -206,6 +210,15 @@ t.test('ns-bench --phases tells where the time goes', { skip: withoutFfi }, asyn
   t.match(stdout, /^nothing \(the clock\) +nothing +[\d.]+/m);
   t.match(await bench(['--phases', 'true']), { code: 2, stderr: /"--phases" is "true", wanted an absolute path/ });
   t.match(await bench(['--phases', '--all']), { code: 2, stderr: /wanted it without --all/ });
+});
+
+t.test('ns-bench --rss tells how times grow', { skip: withoutFfi }, async (t) => {
+  const { code, stdout } = await bench(['--rss', '0,20M', '-n', '2', '--flags', 'none']);
+  t.equal(code, 0);
+  t.match(stdout, /^medians by memory of the parent, (?:ns|µs|ms)$/m);
+  t.match(stdout, /^none +child_process +event loop blocked +[\d.]+ +[\d.]+ +[\d.]+$/m);
+  t.match(await bench(['--rss', '1T']), { code: 2, stderr: /"--rss" is "1T", wanted sizes up to 64G/ });
+  t.match(await bench(['-j', '2', '--all']), { code: 2, stderr: /"--jobs" is "2", wanted it without --all/ });
 });
 
 t.test('ns-bench prints CSV and Markdown', { skip: withoutFfi }, async (t) => {

@@ -2,8 +2,11 @@ import type { Row, Table } from '../../analysis.ts';
 import type { MarginalCosts } from '../../lattice/marginal-costs.ts';
 import type { Phase } from '../../phases/phases.ts';
 import type { BenchRun } from '../../run.ts';
+import { pointName } from '../../scaling/axis.ts';
+import type { Scaling } from '../../scaling/run.ts';
 import { percentileCurve } from '../../statistics/histogram.ts';
 import { QUANTITY_NAMES } from '../../warnings.ts';
+import { AXIS_TITLES, scalingQuantity } from '../scaling.ts';
 import { titleOf, unitOf } from '../table.ts';
 import { inUnit, signedInUnit, type Unit, unitFor } from '../unit.ts';
 import type { Drawing, Figure } from './figure.ts';
@@ -250,6 +253,33 @@ const phaseFigure = ({ plot, document }: Plotting, group: Phase['group'], phases
   };
 };
 
+const growth = ({ plot, document }: Plotting, { axis, values, rows }: Scaling): Figure => {
+  const names = [...new Set(rows.map(({ way, flags, quantity }) => `${way} ${flags}, ${scalingQuantity(quantity)}`))];
+  const data = rows.flatMap(({ way, flags, quantity, points }) =>
+    points.flatMap((point, index) => {
+      if (point === null) return [];
+      const name = `${way} ${flags}, ${scalingQuantity(quantity)}`;
+      const at = pointName(axis, values[index] ?? 0);
+      return [{ name, at, value: point.p50 / 1000, told: `${name}, ${at}: ${inUnit(point.p50, MICROSECOND)} µs` }];
+    }),
+  );
+  return {
+    title: `by ${AXIS_TITLES[axis]}, µs`,
+    caption: 'Medians. A line that stays level does not care.',
+    draw: (width) =>
+      plot.plot({
+        ...{ document, width, marginLeft: 64, marginRight: 24, height: 360 },
+        x: { type: 'point', domain: values.map((value) => pointName(axis, value)), label: AXIS_TITLES[axis] },
+        y: { type: 'log', label: 'µs', grid: true, ticks: 6 },
+        color: { legend: true, domain: names, scheme: 'tableau10' },
+        marks: [
+          plot.lineY(data, { x: 'at', y: 'value', stroke: 'name', z: 'name', strokeWidth: 1.8 }),
+          plot.dot(data, { x: 'at', y: 'value', fill: 'name', r: 3.5, title: 'told' }),
+        ],
+      }) as Drawing,
+  };
+};
+
 /** Tables of more rows are drawn as a heat map. */
 const MOST_ROWS = 64;
 
@@ -269,5 +299,6 @@ export const figuresOf = (plotting: Plotting, run: BenchRun): readonly Figure[] 
     ]),
     ...long.map((table) => heatMap(plotting, table, run)),
     ...groups,
+    ...run.scaling.filter(({ rows }) => rows.length > 0).map((one) => growth(plotting, one)),
   ];
 };
