@@ -104,7 +104,7 @@ const axesOf = (typed: TypedOptions): Result<readonly Axis[], BadOption> => {
   }
   if (axes.length > 0 && typed.command.length > 1) {
     return err({
-      option: '--' + (axes[0]?.name ?? ''),
+      option: `--${axes[0]?.name ?? ''}`,
       value: typed.command.join(' '),
       wanted: 'a command without arguments',
     });
