@@ -78,7 +78,7 @@ t.test('startWorker() asks and is answered, until it lets the process end', asyn
   const worker = startWorker<{ add: number }, { sum: number }>(ANSWERING, ['40']);
   t.same(await worker.ask({ add: 2 }), { sum: 42 });
   t.same(await worker.ask({ add: 3 }), { sum: 43 });
-  worker.end();
+  await worker.end();
 });
 
 t.test('startWorker() rejects when the process ends instead of answering', async (t) => {
