@@ -245,6 +245,13 @@ export const MACHINES: readonly Machine[] = [
     remedy: /^sudo sysctl -w kernel\.unprivileged_userns_clone=1$/,
   },
   {
+    about: 'Debian with the switch off, and root inside a user namespace',
+    failure: { step: 'unshare', errno: 'EPERM', namespaces: ['user'], requested: ['user'] },
+    evidence: { '/proc/sys/kernel/unprivileged_userns_clone': '0', '/proc/self/status': ROOT },
+    cause: 'unprivileged-userns-clone-off',
+    confidence: 'likely',
+  },
+  {
     about: 'ALT Linux',
     failure: clone('EPERM', 'user'),
     evidence: { '/proc/sys/kernel/userns_restrict': '1' },

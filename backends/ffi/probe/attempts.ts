@@ -171,7 +171,7 @@ const addIdmappedMount = (attempt: Attempt, { scratch }: ProbePlan): void => {
     CLONE_FILES,
     SIGCHLD: SIG.SIGCHLD,
   });
-  const cloned = attempt.op('clone', [flags, NULL, NULL], { step: 'clone', namespaces: ['user'] }, child);
+  const cloned = attempt.op('clone', [flags, NULL, NULL], { step: 'unshare', namespaces: ['user'] }, child);
   program.op('wait4', [resultOf(cloned, 'child'), NULL, num(0), NULL], { onError: 'next' });
   const tree = [
     HERE,

@@ -70,11 +70,16 @@ export const policyCauses: readonly Cause[] = [
   {
     id: 'unprivileged-userns-clone-off',
     predicts: true,
-    matches: (failure, facts) =>
-      makes(failure, 'user') && said(failure, 'EPERM') && facts.number(CLONE_SWITCH) === 0 && isUnprivileged(facts)
-        ? 'certain'
-        : null,
-    summary: () => 'ordinary users may make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0',
+    matches: (failure, facts) => {
+      if (!makes(failure, 'user') || !said(failure, 'EPERM') || facts.number(CLONE_SWITCH) !== 0) return null;
+      if (isUnprivileged(facts)) return 'certain';
+      // Root of a user namespace counts as an ordinary user, too: what is made inside one is refused.
+      return facts.isOrdinary() === false && failure.step === 'unshare' ? 'likely' : null;
+    },
+    summary: (_, facts) =>
+      isUnprivileged(facts)
+        ? 'ordinary users may make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0'
+        : 'ordinary users, and most likely root inside a user namespace with them, may make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0',
     sources: () => [CLONE_SWITCH, `${SOURCE.status}#CapEff`],
     remedy: (facts) => setSysctl(facts, 'kernel.unprivileged_userns_clone', 1, '99-userns.conf'),
   },
