@@ -151,4 +151,27 @@ export const roots: readonly Claim[] = [
       t.equal(await sh('cat /run/file', spec), 'through');
     },
   },
+  {
+    title: 'root: a rootless sandbox runs a real program with files, with init and without',
+    needs: ['namespaces', 'tool:perl'],
+    unsupportedOn: { ...ROOT, 'ffi:straight': 'init takes a process of its own' },
+    run: async (t, backend) => {
+      const program = [
+        'use strict; open(my $out, ">", "/tmp/file") or die "open: $!"; print $out "line $_\\n" for 1 .. 1000; close $out;',
+        'open(my $in, "<", "/tmp/file") or die; my @lines = <$in>; print scalar(@lines), " lines, pid $$, ";',
+        'print -e "/etc/passwd" ? "the host" : "nothing", " is seen, ", (open(my $x, ">", "/usr/x") ? "open" : "closed");',
+      ].join(' ');
+      const init = async (on: boolean): Promise<string> =>
+        said('perl', ['-e', program], {
+          ...made(backend, ['mnt', 'pid', 'ipc', 'uts', 'net']),
+          root: { type: 'tmpfs', readOnly: true },
+          mounts: [...PROGRAMS, { type: 'dev', target: '/dev' }, { type: 'tmpfs', target: '/tmp' }],
+          mountProc: true,
+          init: on,
+          env: PROGRAMS_ENV,
+        });
+      t.equal(await init(false), '1000 lines, pid 1, nothing is seen, closed');
+      t.equal(await init(true), '1000 lines, pid 2, nothing is seen, closed');
+    },
+  },
 ];
