@@ -750,9 +750,9 @@ export const MACHINES: readonly Machine[] = [
   {
     about: 'a kernel whose module for overlay is not loaded',
     failure: mount('overlay', 'ENODEV'),
-    evidence: {},
+    evidence: { 'probe user': 'works', 'probe mnt': 'works', 'probe pid': 'works' },
     cause: 'filesystem-unknown',
-    confidence: 'likely',
+    confidence: 'certain',
     remedy: /modprobe overlay/,
   },
   {

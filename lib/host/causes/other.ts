@@ -119,9 +119,8 @@ export const otherCauses: readonly Cause[] = [
   {
     id: 'filesystem-unknown',
     matches: ({ step, errno, filesystem }) =>
-      step === 'mount' && errno === 'ENODEV' && filesystem != null ? 'likely' : null,
-    summary: ({ filesystem }) =>
-      `the kernel most likely has no ${filesystem}: it is not built in, and its module is not loaded`,
+      step === 'mount' && errno === 'ENODEV' && filesystem != null ? 'certain' : null,
+    summary: ({ filesystem }) => `the kernel has no ${filesystem}: it is not built in, and its module is not loaded`,
     sources: () => ['/proc/filesystems', SOURCE.release],
     remedy: (facts, { filesystem }) => hostCommands(facts, asRoot(facts, `modprobe ${filesystem}`)),
   },
