@@ -50,9 +50,12 @@ const prepareEnter = (
   if (typeof spec !== 'object' || spec === null) return err(invalidOption('spec', spec, 'an object'));
   const { uid: _uid, gid: _gid, ...rest } = spec;
   // What can be found wrong without the target is found first.
-  return prepareSpawn(command, args, rest).andThen(({ backend }) =>
-    openEntry(target, spec, backend.name).andThen((entry) => {
-      const prepared = prepareSpawn(command, args, entry.env === null ? rest : { ...rest, env: entry.env });
+  return prepareSpawn(command, args, rest).andThen((first) =>
+    openEntry(target, spec, first.backend.name).andThen((entry) => {
+      const { backend } = first;
+      const { env } = entry;
+      const prepared: Result<Prepared, EnterError> =
+        env === null ? ok(first) : prepareSpawn(command, args, { ...rest, env });
       const refusal = prepared.isErr() ? prepared.error : refuseMix(prepared.value.plan, entry, backend.name);
       if (prepared.isErr() || refusal !== null) {
         entry.close();

@@ -7,8 +7,8 @@ import type { Arena } from './memory.ts';
 import { type Argument, num, resultOf, shown, words } from './program/argument.ts';
 import { ProgramBuilder } from './program/builder.ts';
 
-/** How many paths one program asks about; three ops each are far below what a program holds. */
-const AT_ONCE = 4_096;
+/** How many files one program reads. */
+const AT_ONCE = 512;
 /** A namespace takes a dozen ops, and one for each step up. */
 const QUESTIONS_AT_ONCE = 1_024;
 const LINK_SIZE = 63;
@@ -165,24 +165,55 @@ const askNsIds = (program: ProgramBuilder, fds: readonly number[]): (() => (numb
     });
 };
 
+/** How many links one program reads, and how long their paths may be. */
+const LINKS_AT_ONCE = 1_024;
+const PATH_SIZE = 64;
+
+/**
+ * Reads links by a program that is laid out once: only the paths in it change. What has no place in it is not of /proc,
+ * where no path is that long.
+ */
+const linkAsker = (host: Host): ((paths: readonly string[]) => readonly (string | null)[]) => {
+  const makeProgram = (): Result<{ program: ProgramBuilder; bytes: Buffer; paths: number; links: number }, number> =>
+    layOut(host.makeArena(), LINKS_AT_ONCE * 192, ({ bytes, words: numbers, address }) => {
+      const program = new ProgramBuilder({ bytes, words: numbers, offset: 0, base: address, arch: host.arch });
+      const paths = program.zeros(LINKS_AT_ONCE * PATH_SIZE);
+      const links = program.room(LINKS_AT_ONCE * PATH_SIZE);
+      for (let index = 0; index < LINKS_AT_ONCE; index += 1) {
+        const path = shown(paths + index * PATH_SIZE, 'path');
+        const link = shown(links + index * PATH_SIZE, 'buf');
+        program.op('readlinkat', [here, path, link, num(LINK_SIZE)], quiet);
+      }
+      program.op('end', [], quiet);
+      program.finish();
+      return { program, bytes, paths: paths - address, links: links - address };
+    });
+  let made: ReturnType<typeof makeProgram> | null = null;
+  return (asked) => {
+    made ??= makeProgram();
+    if (made.isErr()) return asked.map(() => null);
+    const { program, bytes, paths, links } = made.value;
+    for (let index = 0; index < LINKS_AT_ONCE; index += 1) {
+      const at = paths + index * PATH_SIZE;
+      const path = asked[index];
+      // An empty path is an error at once.
+      const size = path === undefined || path.length >= PATH_SIZE ? 0 : bytes.write(path, at, 'latin1');
+      bytes[at + size] = 0;
+    }
+    host.run(program.base);
+    return asked.map((_, index) => {
+      const size = program.result(index);
+      const at = links + index * PATH_SIZE;
+      return size > 0 ? bytes.toString('latin1', at, at + size) : null;
+    });
+  };
+};
+
 /** Asks in programs: thousands of questions are a few FFI calls. */
 const createReader = (host: Host): KernelReader => {
   const arena = host.makeArena();
-  const readLinks: KernelReader['readLinks'] = (paths) =>
-    inPieces(paths, AT_ONCE, (piece) =>
-      runProgram(host, arena, piece.length * 192, (program) => {
-        const reads = piece.map((path) => {
-          const room = program.room(LINK_SIZE + 1);
-          const args = [here, program.string(path), shown(room, 'buf'), num(LINK_SIZE)];
-          return { room, op: program.op('readlinkat', args, quiet) };
-        });
-        return () =>
-          reads.map(({ room, op }) => {
-            const size = program.result(op);
-            return size > 0 ? program.bytesAt(room, size).toString('latin1') : null;
-          });
-      }).unwrapOr(piece.map(() => null)),
-    );
+  const askLinks = linkAsker(host);
+  const readLinks: KernelReader['readLinks'] = (paths) => inPieces(paths, LINKS_AT_ONCE, askLinks);
   const readFiles: KernelReader['readFiles'] = (paths, mostBytes) =>
     inPieces(paths, AT_ONCE, (piece) =>
       runProgram(host, arena, piece.length * (mostBytes + 320), (program) => {

@@ -35,6 +35,9 @@ const numbers = (path: string): readonly number[] =>
     .map(Number)
     .sort((a, b) => a - b);
 
+/** How many processes are asked about at once. */
+const AT_ONCE = 128;
+
 const LINK = /^(cgroup|ipc|mnt|net|pid|time|user|uts):\[(\d+)\]$/;
 
 const readLink = (text: string | null): Link | null => {
@@ -78,6 +81,11 @@ export class Scan {
   /** The processes, and the namespaces that they are in. */
   readProcesses(): void {
     const pids = numbers('/proc');
+    // In pieces, so that what is asked does not outgrow what is found.
+    for (let at = 0; at < pids.length; at += AT_ONCE) this.#readSome(pids.slice(at, at + AT_ONCE));
+  }
+
+  #readSome(pids: readonly number[]): void {
     const types = this.#types;
     const links = this.#reader.readLinks(pids.flatMap((pid) => types.map((type) => `/proc/${pid}/ns/${type}`)));
     const stats = this.#reader.readFiles(
