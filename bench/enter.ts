@@ -26,7 +26,8 @@ const ours = async (target: Child): Promise<Sample> => {
   const blocked = performance.now() - start;
   const child = await asked;
   if (child.isErr()) throw new Error(child.error.message);
-  await child.value.exit;
+  const exit = await child.value.exit;
+  if (exit.isErr()) throw new Error(exit.error.message);
   return { blocked, total: performance.now() - start };
 };
 
