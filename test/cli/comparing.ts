@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import t from 'tap';
 import { PRIVILEGED, toolPath, unmet } from '../contract/caller.ts';
@@ -47,10 +48,20 @@ export interface Pair {
   readonly takesUser: RegExp;
 }
 
+/** The ids that the lines are about, which whoever starts this gives to the user. */
+const whyNoSubids = (): string | null => {
+  if (toolPath('newuidmap') === null || toolPath('newgidmap') === null) return 'there is no newuidmap in PATH';
+  const given = new RegExp(`^${process.getuid?.()}:200000:1000$`, 'm');
+  const isGiven = existsSync('/etc/subuid') && given.test(readFileSync('/etc/subuid', 'utf8'));
+  return isGiven ? null : 'the caller has no ids for it in /etc/subuid';
+};
+
 const whyNot = (line: Line, help: string, { tool, takesUser }: Pair): string | null => {
   if (line.by === 'root' && !PRIVILEGED) return 'needs root';
   if (line.since !== undefined && !help.includes(line.since)) return `the installed ${tool} has no ${line.since}`;
   if (line.tool !== undefined && toolPath(line.tool) === null) return `there is no ${line.tool} in PATH`;
+  const subids = line.subids === true ? whyNoSubids() : null;
+  if (subids !== null) return subids;
   return line.argv.some((word) => takesUser.test(word)) ? unmet('user-namespaces') : null;
 };
 

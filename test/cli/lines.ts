@@ -9,6 +9,8 @@ export interface Line {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** A word that unshare's help text has to have: older ones lack the option. */
   readonly since?: string;
+  /** Ids of the caller's in /etc/subuid and /etc/subgid are wanted, and newuidmap(1). */
+  readonly subids?: true;
   /** A tool without which the line says nothing. */
   readonly tool?: string;
 }
@@ -51,6 +53,28 @@ const identities: readonly Line[] = [
   user(['-U', '--setgroups=allow', 'cat', '/proc/self/setgroups']),
   root(['--map-users=0:0:10', '--map-groups=0:0:10', ...IDS], { since: '<inneruid>:<outeruid>:<count>' }),
   root(['-r', '--map-users=1:100000:50', ...IDS], { since: '<inneruid>:<outeruid>:<count>' }),
+];
+
+const MAPS = sh('cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups');
+
+/** Lines about ids that /etc/subuid and /etc/subgid give: 1,000 from 200,000 on, 500 from 300,000 on. */
+const subordinates: readonly Line[] = [
+  user(['--map-auto', ...MAPS], { since: '--map-auto', subids: true }),
+  user(['-r', '--map-auto', ...IDS], { since: '--map-auto', subids: true }),
+  user(['--map-auto', '--map-root-user', ...IDS], { since: '--map-auto', subids: true }),
+  user(['-c', '--map-auto', ...IDS], { since: '--map-auto', subids: true }),
+  user(['--map-user=5', '--map-group=7', '--map-auto', ...IDS], { since: '--map-auto', subids: true }),
+  user(['-r', '--map-users=auto', '--map-groups=auto', ...IDS], { since: '--map-users', subids: true }),
+  user(['-r', '--map-users=auto', ...MAPS], { since: '--map-users', subids: true }),
+  user(['-r', '--map-users=200000,1,10', '--map-groups=300000,1,10', ...IDS], { since: '--map-users', subids: true }),
+  user(['-r', '--map-users=200000,0,10', '--map-groups', '300000,0,10', ...IDS], {
+    since: '--map-users',
+    subids: true,
+  }),
+  user(['-r', '--map-auto', '-m', '-p', '-f', '--mount-proc', ...IDS], { since: '--map-auto', subids: true }),
+  user(['-r', '--map-auto', '-S', '5', '-G', '7', ...IDS], { since: '--map-auto', subids: true }),
+  user(['-r', '--map-auto', '--keep-caps', ...CAPS], { since: '--map-auto', subids: true }),
+  user(['-r', '--map-subids', ...IDS], { since: '--map-subids', subids: true }),
 ];
 
 /** Lines about the other namespaces. */
@@ -147,4 +171,4 @@ const commands: readonly Line[] = [
   user(['--forward-signals', 'echo', 'ok'], { since: '--forward-signals' }),
 ];
 
-export const LINES: readonly Line[] = [...identities, ...namespaces, ...privileges, ...commands];
+export const LINES: readonly Line[] = [...identities, ...subordinates, ...namespaces, ...privileges, ...commands];

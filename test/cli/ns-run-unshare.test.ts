@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
@@ -20,5 +23,18 @@ const as = (title: string, args: readonly string[]) =>
 
 await as(`ns-run beside unshare, as ${isRoot ? 'root' : 'an ordinary user'}`, [sideBySide]);
 if (isRoot) {
-  await as('ns-run beside unshare, as an ordinary user', [program('../contract/as-ordinary-user.js'), sideBySide]);
+  // In a mount namespace of its own, in which that user and root have ids to give away.
+  const dir = mkdtempSync(join(tmpdir(), 'ns-subids-'));
+  writeFileSync(join(dir, 'subuid'), '0:200000:1000\n65534:200000:1000\n');
+  writeFileSync(join(dir, 'subgid'), '0:300000:500\n65534:300000:500\n');
+  const bind =
+    'if [ -e /etc/subuid ] && [ -e /etc/subgid ]; then mount --bind "$1/subuid" /etc/subuid && mount --bind "$1/subgid" /etc/subgid || exit; fi; shift; exec "$@"';
+  const asUser = [process.execPath, program('../contract/as-ordinary-user.js'), sideBySide];
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  await t.spawn(
+    'unshare',
+    ['-m', 'sh', '-c', bind, 'sh', dir, ...asUser],
+    { env, timeout: TIMEOUT_MS },
+    'ns-run beside unshare, as an ordinary user',
+  );
 }

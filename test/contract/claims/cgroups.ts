@@ -102,7 +102,8 @@ export const cgroups: readonly Claim[] = [
       if (path === undefined) return skip(t, 'hierarchy');
       const error = await failure(spawn('true', [], { backend, cgroup: path }), 'setup-failed');
       t.equal(error.step, 'cgroup');
-      t.equal(error.errno, 'EACCES');
+      // A container has the hierarchy, and may not write there at all.
+      t.ok(error.errno === 'EACCES' || error.errno === 'EROFS', `errno ${error.errno}`);
       return undefined;
     },
   },

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import type { SetupStep, SpawnSpec } from '../../lib/index.ts';
+import { SETUP_STEPS } from '../../lib/index.ts';
+import { unmet } from '../contract/caller.ts';
+import { watchLeaks } from '../leaks.ts';
+
+watchLeaks(t);
+
+const fixture = fileURLToPath(new URL('fixtures/failing.js', import.meta.url));
+const isRoot = process.geteuid?.() === 0;
+
+/** A spec, what is forbidden, and the errno that the error has then. */
+interface Failing {
+  readonly spec: SpawnSpec;
+  readonly rules?: readonly string[];
+  readonly errno: string;
+}
+
+const inside = { namespaces: ['user', 'mnt', 'uts', 'pid'], mapRootUser: true } as const;
+const EPERM = 'EPERM';
+
+/** A filter that lets everything pass. */
+const everything = { base64: 'BgAAAAAA/38=' } as unknown as Uint8Array;
+
+/** prctl(2) is called for many things: which one is forbidden. */
+const PRCTL = { deathsig: 1, bounding: 24, securebits: 28, noNewPrivs: 38, ambient: 47 } as const;
+
+const STEPS: Readonly<Partial<Record<SetupStep, readonly Failing[]>>> = {
+  prepare: [{ spec: {}, rules: ['pipe2=EMFILE'], errno: 'EMFILE' }],
+  clone: [
+    { spec: inside, rules: ['clone3=ENOSPC'], errno: 'ENOSPC' },
+    { spec: { ...inside, namespaces: [...inside.namespaces, 'time'] }, rules: ['clone=EAGAIN'], errno: 'EAGAIN' },
+  ],
+  nice: [{ spec: { ...inside, nice: 19 }, rules: ['setpriority=EPERM'], errno: EPERM }],
+  unshare: [{ spec: inside, rules: ['unshare=EPERM'], errno: EPERM }],
+  'time-offsets': [
+    { spec: { namespaces: ['user', 'time'], mapRootUser: true, monotonic: -4_000_000_000 }, errno: 'ERANGE' },
+  ],
+  credentials: [
+    { spec: { ...inside, uid: 0, groups: 'keep' }, rules: ['setresuid=EPERM'], errno: EPERM },
+    { spec: { ...inside, gid: 0, groups: 'keep' }, rules: ['setresgid=EPERM'], errno: EPERM },
+    { spec: { groups: [] }, rules: ['setgroups=EPERM'], errno: EPERM },
+  ],
+  propagation: [{ spec: inside, rules: ['mount=EPERM'], errno: EPERM }],
+  'mount-proc': [{ spec: { ...inside, mountProc: '/no/such/directory' }, errno: 'ENOENT' }],
+  root: [{ spec: { ...inside, root: '/no/such/directory' }, errno: 'ENOENT' }],
+  hostname: [{ spec: { ...inside, hostname: 'no' }, rules: ['sethostname=EPERM'], errno: EPERM }],
+  domainname: [{ spec: { ...inside, domainname: 'no' }, rules: ['setdomainname=EPERM'], errno: EPERM }],
+  stdio: [{ spec: inside, rules: ['dup3=EBUSY'], errno: 'EBUSY' }],
+  rlimits: [{ spec: { ...inside, rlimits: { RLIMIT_CORE: 0 } }, rules: ['prlimit64=EPERM'], errno: EPERM }],
+  capabilities: [
+    { spec: { ...inside, capabilities: { inheritable: [] } }, rules: ['capset=EPERM'], errno: EPERM },
+    { spec: { ...inside, capabilities: { bounding: [] } }, rules: [`prctl:${PRCTL.bounding}=EPERM`], errno: EPERM },
+    { spec: { ...inside, keepCaps: true }, rules: [`prctl:${PRCTL.ambient}=EPERM`], errno: EPERM },
+  ],
+  securebits: [
+    { spec: { ...inside, securebits: ['noroot'] }, rules: [`prctl:${PRCTL.securebits}=EPERM`], errno: EPERM },
+  ],
+  'no-new-privs': [
+    { spec: { ...inside, noNewPrivs: true }, rules: [`prctl:${PRCTL.noNewPrivs}=EINVAL`], errno: 'EINVAL' },
+  ],
+  'parent-death': [
+    { spec: { ...inside, dieWithParent: true }, rules: [`prctl:${PRCTL.deathsig}=EPERM`], errno: EPERM },
+  ],
+  session: [{ spec: { ...inside, detached: true } as SpawnSpec, rules: ['setsid=EPERM'], errno: EPERM }],
+  umask: [{ spec: { ...inside, umask: 0 }, rules: ['umask=EPERM'], errno: EPERM }],
+  cwd: [
+    { spec: { ...inside, cwd: '/no/such/directory' }, errno: 'ENOENT' },
+    { spec: { cwd: '/usr' }, rules: ['chdir=EACCES'], errno: 'EACCES' },
+  ],
+  signals: [{ spec: inside, rules: ['rt_sigaction=EPERM'], errno: EPERM }],
+  seccomp: [{ spec: { ...inside, seccomp: everything }, rules: ['seccomp=EPERM'], errno: EPERM }],
+};
+
+/** Steps that other files make fail: by a target that is not there, a map of foreign ids, a cgroup that is none, an ordinary user. */
+const ELSEWHERE: readonly SetupStep[] = [
+  'id-map',
+  'carrier',
+  'cgroup',
+  'oom-score',
+  'join-cgroup',
+  'join',
+  'target-root',
+  'target-cwd',
+  'network',
+  'mount',
+  'init',
+  'pty',
+];
+
+const behind = (spec: SpawnSpec, rules: readonly string[]): Promise<unknown> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, [fixture, JSON.stringify(spec), ...rules], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 20_000,
+    });
+    let [out, errors] = ['', ''];
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      errors += chunk;
+    });
+    child.on('close', (code) => resolve(out === '' ? { code, errors } : JSON.parse(out)));
+  });
+
+const skip = unmet('user-namespaces') ?? false;
+
+t.test('every step is made to fail, here or in a file of its own', async (t) => {
+  const known = [...Object.keys(STEPS), ...ELSEWHERE].sort();
+  t.strictSame(
+    [...SETUP_STEPS].filter((step) => !known.includes(step)),
+    [],
+  );
+});
+
+t.test('a step that fails is named, and leaves nothing', { skip }, async (t) => {
+  const waiting = Object.entries(STEPS).flatMap(([step, cases]) => cases.map((failing) => ({ step, ...failing })));
+  const work = async (): Promise<void> => {
+    for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+      const { step, spec, rules = [], errno } = one;
+      if (spec.groups !== undefined && spec.groups !== 'keep' && !isRoot) continue;
+      t.match(await behind(spec, rules), { step, errno, left: [] }, `${step} ${rules.join(' ')}`);
+    }
+  };
+  await Promise.all([work(), work(), work()]);
+});
