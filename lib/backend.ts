@@ -5,6 +5,7 @@ import type { ExitStatus } from './exit.ts';
 import type { IpcAnswer, IpcRequest } from './ipc.ts';
 import type { KernelReader } from './kernel-reader.ts';
 import type { Mounter } from './mounter.ts';
+import type { NetworkState } from './network-state.ts';
 import type { KernelOperation, OperationTimes } from './operation.ts';
 import type { PtySize, SpawnPlan, ThreadPlan } from './plan.ts';
 import type { Probe } from './probe.ts';
@@ -47,6 +48,13 @@ export interface IpcRun {
   readonly decode: (bytes: Buffer) => readonly IpcAnswer[] | null;
 }
 
+/** A question about a network under way: a child that answers on its stdout. */
+export interface NetworkRun {
+  readonly launched: Launched;
+  /** What everything that came through stdout says; null when something is missing, `again` when it changed meanwhile. */
+  readonly decode: (bytes: Buffer) => NetworkState | 'again' | null;
+}
+
 /** The port: what a backend is. Verbs of this library talk to nothing else. */
 export interface Backend {
   readonly name: string;
@@ -72,4 +80,6 @@ export interface Backend {
   readonly time?: (operation: KernelOperation) => Result<OperationTimes, LaunchError | ExitLost>;
   /** Moves the calling thread itself, or refuses to; a backend without it has no way to do so. */
   readonly moveThread?: (plan: ThreadPlan) => Result<void, MoveError>;
+  /** Reads the network that a plan enters; stdout is a pipe there. */
+  readonly readNetwork?: (plan: SpawnPlan) => Result<NetworkRun, LaunchError>;
 }

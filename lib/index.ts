@@ -109,6 +109,7 @@ export { NamespaceHandle, type NamespaceSource, type OpenError, openNamespace } 
 export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
 export { KeptNamespaces, type KeptRunSpec } from './network/kept.ts';
 export { createPool, NamespacePool, type PoolError, PooledNamespaces, type PoolSpec } from './network/pool.ts';
+export { type ReadNetworkError, readNetwork } from './network/read-network.ts';
 export {
   createNetwork,
   type LinkSpec,
@@ -126,6 +127,7 @@ export type {
   PeerSpec,
   RouteSpec,
 } from './network.ts';
+export type { AddressState, LinkState, NetworkState, RouteState } from './network-state.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
 export type { KernelOperation, OperationTimes } from './operation.ts';
 export { type PinError, type PinPlace, type PinSpec, pin, type UnpinSpec, unpin } from './pin.ts';

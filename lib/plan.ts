@@ -141,6 +141,8 @@ export interface SpawnPlan {
   readonly enter: EnterPlan | null;
   /** What is done instead of executing the command, answers going to stdout; null: the command is executed. */
   readonly ipc: readonly IpcRequest[] | null;
+  /** There is no command: what is in the network is written to stdout. */
+  readonly readsNetwork: boolean;
 }
 
 /** Where a thread of this process is to go: what it joins first, then what is made anew. */

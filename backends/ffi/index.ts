@@ -5,6 +5,7 @@ import { remainingWays, type Way } from './carrier/vehicles.ts';
 import { host, supportedArch } from './host.ts';
 import { ipc } from './ipc.ts';
 import { mounterOf } from './mounter.ts';
+import { readNetwork } from './netlink/read-network.ts';
 import { fileCapabilities, probe } from './probe/probe.ts';
 import { readerOf } from './reader.ts';
 import { explain } from './spawn/explain.ts';
@@ -38,6 +39,7 @@ export const ffiBackend: Backend = {
   ipc: (plan, requests) => host().andThen((opened) => ipc(opened, plan, requests)),
   mounter: () => host().map(mounterOf),
   reader: () => host().andThen(readerOf),
+  readNetwork: (plan) => host().andThen((opened) => readNetwork(opened, plan)),
   moveThread: (plan) => host().andThen((opened) => moveThread(opened, plan)),
   measure: (plan) => host().andThen((opened) => measure(opened, plan)),
   probe: (plan) => host().asyncAndThen((opened) => probe(opened, plan)),

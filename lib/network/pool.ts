@@ -25,6 +25,8 @@ const LARGEST = 1_000;
 
 /** How long a pool goes on trying when the kernel has no room: it frees namespaces in the background. */
 const PATIENCE_MS = 10_000;
+/** How long after a take the next one is made, unless somebody waits for it. */
+const REST_MS = 5;
 const FIRST_WAIT_MS = 5;
 const LONGEST_WAIT_MS = 500;
 
@@ -68,6 +70,7 @@ export class NamespacePool implements Disposable {
   readonly #waiting: Waiting[] = [];
   #making = 0;
   #closed = false;
+  #rest: NodeJS.Timeout | null = null;
 
   /** @internal */
   constructor(spec: PoolSpec) {
@@ -98,13 +101,14 @@ export class NamespacePool implements Disposable {
       this.#refill();
       return new ResultAsync(waiting);
     }
-    this.#refill();
+    this.#refillLater();
     return new ResultAsync(Promise.resolve(ok(this.#handOut(first, false))));
   }
 
   /** Lets go of everything that is ready or was given back; what is taken stays its taker's. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#rest ?? undefined);
     for (const kept of [...this.#ready.splice(0), ...this.#used.splice(0)]) kept.close();
     for (const { resolve } of this.#waiting.splice(0)) resolve(err(poolClosed()));
   }
@@ -134,9 +138,17 @@ export class NamespacePool implements Disposable {
       this.#ready.length + this.#making < size + this.#waiting.length
     ) {
       this.#making += 1;
-      // Deferred, so that who takes goes first.
       setImmediate(() => this.#make());
     }
+  }
+
+  /** Who takes goes first: what is made meanwhile would compete with the command that is to be started. */
+  #refillLater(): void {
+    if (this.#rest !== null) return;
+    this.#rest = setTimeout(() => {
+      this.#rest = null;
+      this.#refill();
+    }, REST_MS);
   }
 
   async #make(): Promise<void> {

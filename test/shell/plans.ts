@@ -31,6 +31,7 @@ export const PLAIN: SpawnPlan = {
   parentDeathSignal: null,
   enter: null,
   ipc: null,
+  readsNetwork: false,
 };
 
 const text = (more: fc.StringConstraints = {}): fc.Arbitrary<string> =>
@@ -115,6 +116,7 @@ const planWith = (namespaces: readonly NamespaceType[]): fc.Arbitrary<SpawnPlan>
         root: null,
         enter: null,
         ipc: null,
+        readsNetwork: false,
         network: null,
         owner: null,
         cgroups: [],

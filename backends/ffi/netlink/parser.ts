@@ -66,7 +66,7 @@ export const parseAttributes = (bytes: Buffer): Result<ReadonlyMap<number, Buffe
 };
 
 /** Reads a string with or without its NUL. */
-const text = (bytes: Buffer): string => {
+export const text = (bytes: Buffer): string => {
   const end = bytes.indexOf(0);
   return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
 };

@@ -46,6 +46,20 @@ const EXPECTED = {
     outwards: 'ECONNREFUSED',
     interfaces: false,
     bridge: 'ENETUNREACH',
+    told: {
+      links: [
+        ['lo', null, 65_536, true],
+        ['eth0', 'veth', 1_500, true],
+      ],
+      addresses: [
+        { address: '10.7.0.1/24', scope: 'global', tentative: false },
+        { address: 'fd07::1/64', scope: 'global', tentative: false },
+      ],
+      routes: [
+        ['10.7.0.0/24', 'eth0'],
+        ['fd07::/64', 'eth0'],
+      ],
+    },
   },
   routed: { v4: '10.8.2.2', v6: 'fd08:2::2' },
   pooled: {
