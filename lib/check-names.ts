@@ -4,7 +4,7 @@ import { NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
 export type Who = 'root' | 'user';
 
 /** What a machine is asked for beside the namespace types. */
-const FEATURES = {
+export const FEATURES = {
   proc: 'proc of one’s own pid namespace can be mounted',
   pivot_root: 'the root directory can be changed with pivot_root(2)',
   overlay: 'overlay can be mounted',

@@ -1,8 +1,7 @@
-export type { Backend, IpcRun, Launched, SpawnTiming } from './backend.ts';
+export type { Backend, IpcRun, Launched, NetworkRun, SpawnTiming } from './backend.ts';
 export { CAPABILITY_NAMES, type CapabilityName, SECUREBITS, type SecurebitName } from './capability.ts';
 export { type CheckError, type CheckSpec, check, readSnapshot, takeSnapshot } from './check.ts';
-export type { Who } from './check-names.ts';
-export { CHECKS, type CheckName, type Feature } from './check-names.ts';
+export { CHECKS, type CheckName, FEATURES, type Feature, type Who } from './check-names.ts';
 export { Child } from './child.ts';
 export { enter, explainEnter } from './enter.ts';
 export { ERRNO, type ErrnoName, errnoName } from './errno.ts';
@@ -17,6 +16,7 @@ export type {
   InvalidOption,
   IpcFailed,
   LaunchError,
+  MoveError,
   NamespaceError,
   NamespaceUnavailable,
   OutputLimit,
@@ -46,7 +46,7 @@ export type {
 export type { Confined } from './host/confinement.ts';
 export type { Failure } from './host/failure.ts';
 export type { Observed, SnapshotDocument, Tried } from './host/snapshot.ts';
-export { type FullIdRange, fitIdRange, type IdMapPlan, type IdMapWord, type IdRange } from './id-map.ts';
+export { type FullIdRange, fitIdRange, type Identity, type IdMapPlan, type IdMapWord, type IdRange } from './id-map.ts';
 export { type InspectSpec, inspect } from './inspect/inspect.ts';
 export type {
   FdHolder,
@@ -58,6 +58,7 @@ export type {
   ThreadHolder,
   Unseen,
 } from './inspect/model.ts';
+export type { IpAddress, IpNetwork } from './ip-address.ts';
 export type { IpcAnswer, IpcRequest, SemaphoreOperation } from './ipc.ts';
 export type {
   IpcLimits,
@@ -88,6 +89,8 @@ export type {
   DirectoryEntry,
   FileMount,
   KernelMount,
+  MountFlags,
+  MountPlanEntry,
   MountSpec,
   OverlayMount,
   ProcMount,
@@ -120,12 +123,17 @@ export {
 export { withNetwork } from './network/with-network.ts';
 export type {
   InterfaceOptions,
+  InterfacePlan,
   InterfaceSpec,
+  LinkPlan,
   MacvlanMode,
   NetworkPlan,
   NetworkSpec,
+  PeerPlan,
   PeerSpec,
+  RoutePlan,
   RouteSpec,
+  SysctlPlan,
 } from './network.ts';
 export type { AddressState, LinkState, NetworkState, RouteState } from './network-state.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
@@ -146,17 +154,19 @@ export type {
   RootPlan,
   SpawnPlan,
   StdioPlan,
+  ThreadPlan,
   TimeOffsetsPlan,
 } from './plan.ts';
 export type { EnterSpec, EnterTarget } from './plan-enter.ts';
 export type { ThreadSpec } from './plan-thread.ts';
-export type {
-  FailureStep,
-  Probe,
-  ProbeFailure,
-  ProbeMapHelper,
-  ProbeOutcome,
-  ProbePlan,
+export {
+  type FailureStep,
+  OTHER_STEPS,
+  type Probe,
+  type ProbeFailure,
+  type ProbeMapHelper,
+  type ProbeOutcome,
+  type ProbePlan,
 } from './probe.ts';
 export { openProcess, ProcessHandle, type ProcessTarget } from './process-handle.ts';
 export { RLIMITS, type Rlimit, type RlimitName, type RlimitPlan, type RlimitValue } from './rlimit.ts';

@@ -41,8 +41,6 @@ export interface PosixQueue {
   readonly messageBytes: number;
 }
 
-type Asked<T> = ResultAsync<T, IpcError>;
-
 /** The largest number of ids, keys and sizes that a call takes. */
 const LAST_INT = 0x7fffffff;
 /** More than any message queue lets be sent by default, and small beside a process: 16 MiB. */
@@ -108,14 +106,14 @@ export class Ipc {
   }
 
   /** Makes a message queue; its id. See msgget(2). */
-  createQueue({ key, mode = 0o644 }: CreateSpec = {}): Asked<number> {
+  createQueue({ key, mode = 0o644 }: CreateSpec = {}): ResultAsync<number, IpcError> {
     return this.#checked(wrong(keyCheck(key), modeCheck(mode)), () =>
       this.#create({ type: 'queue-create', key: key ?? null, mode }),
     );
   }
 
   /** Removes a message queue and what is in it. See msgctl(2). */
-  removeQueue(id: number): Asked<void> {
+  removeQueue(id: number): ResultAsync<void, IpcError> {
     return this.#checked(wrong(idCheck(id)), () => this.#do({ type: 'queue-remove', id }));
   }
 
@@ -132,7 +130,7 @@ export class Ipc {
     id: number,
     data: Uint8Array,
     { type = 1, wait = true, ...stop }: WaitSpec & { type?: number } = {},
-  ): Asked<void> {
+  ): ResultAsync<void, IpcError> {
     const complaint = wrong(idCheck(id), dataCheck(data), countCheck('type', type, Number.MAX_SAFE_INTEGER));
     return this.#checked(complaint, () => this.#do({ type: 'queue-send', id, messageType: type, data, wait }, stop));
   }
@@ -154,7 +152,7 @@ export class Ipc {
       wait = true,
       ...stop
     }: WaitSpec & { type?: number; mostBytes?: number } = {},
-  ): Asked<IpcMessage> {
+  ): ResultAsync<IpcMessage, IpcError> {
     const complaint = wrong(
       idCheck(id),
       ['type', type, Number.isSafeInteger(type), 'a whole number'],
@@ -169,19 +167,19 @@ export class Ipc {
   }
 
   /** Makes a set of so many semaphores, all of value 0; its id. See semget(2). */
-  createSemaphores(count: number, { key, mode = 0o644 }: CreateSpec = {}): Asked<number> {
+  createSemaphores(count: number, { key, mode = 0o644 }: CreateSpec = {}): ResultAsync<number, IpcError> {
     return this.#checked(wrong(countCheck('count', count), keyCheck(key), modeCheck(mode)), () =>
       this.#create({ type: 'semaphore-create', key: key ?? null, mode, count }),
     );
   }
 
   /** Removes a set of semaphores; who waits gets EIDRM. See semctl(2). */
-  removeSemaphores(id: number): Asked<void> {
+  removeSemaphores(id: number): ResultAsync<void, IpcError> {
     return this.#checked(wrong(idCheck(id)), () => this.#do({ type: 'semaphore-remove', id }));
   }
 
   /** The values of a set of semaphores. See semctl(2). */
-  semaphoreValues(id: number): Asked<readonly number[]> {
+  semaphoreValues(id: number): ResultAsync<readonly number[], IpcError> {
     return this.#checked(wrong(idCheck(id)), () =>
       this.#setSize(id).andThen((count) =>
         this.#one({ type: 'semaphore-values', id, count }).map(({ bytes }) =>
@@ -192,7 +190,7 @@ export class Ipc {
   }
 
   /** Sets the values of all semaphores of a set. See semctl(2). */
-  setSemaphores(id: number, values: readonly number[]): Asked<void> {
+  setSemaphores(id: number, values: readonly number[]): ResultAsync<void, IpcError> {
     const good = Array.isArray(values) && values.length > 0 && values.every((value) => isInt(value, 0, 0xffff));
     const complaint = wrong(idCheck(id), ['values', values, good, 'numbers from 0 to 65535']);
     return this.#checked(complaint, () =>
@@ -213,7 +211,7 @@ export class Ipc {
    * @returns nothing, or `ipc-failed`: EAGAIN, EFBIG (no such semaphore), ERANGE, EINVAL (no such set), EIDRM, EACCES
    * @see semop(2)
    */
-  operate(id: number, operations: readonly SemaphoreOperation[], stop: StopSpec = {}): Asked<void> {
+  operate(id: number, operations: readonly SemaphoreOperation[], stop: StopSpec = {}): ResultAsync<void, IpcError> {
     const good =
       Array.isArray(operations) &&
       operations.length > 0 &&
@@ -224,7 +222,7 @@ export class Ipc {
   }
 
   /** Makes a segment of shared memory, all zero; its id. See shmget(2). */
-  createMemory(sizeBytes: number, { key, mode = 0o644 }: CreateSpec = {}): Asked<number> {
+  createMemory(sizeBytes: number, { key, mode = 0o644 }: CreateSpec = {}): ResultAsync<number, IpcError> {
     const complaint = wrong(
       countCheck('sizeBytes', sizeBytes, Number.MAX_SAFE_INTEGER),
       keyCheck(key),
@@ -234,7 +232,7 @@ export class Ipc {
   }
 
   /** Removes a segment, which goes when nobody has it attached any more. See shmctl(2). */
-  removeMemory(id: number): Asked<void> {
+  removeMemory(id: number): ResultAsync<void, IpcError> {
     return this.#checked(wrong(idCheck(id)), () => this.#do({ type: 'memory-remove', id }));
   }
 
@@ -245,7 +243,10 @@ export class Ipc {
    * EFAULT (`offset` is beyond its end)
    * @see shmat(2)
    */
-  readMemory(id: number, { offset = 0, length }: { readonly offset?: number; readonly length: number }): Asked<Buffer> {
+  readMemory(
+    id: number,
+    { offset = 0, length }: { readonly offset?: number; readonly length: number },
+  ): ResultAsync<Buffer, IpcError> {
     const complaint = wrong(
       idCheck(id),
       ['offset', offset, isInt(offset, 0, 2 ** 38), 'a number of bytes'],
@@ -257,7 +258,11 @@ export class Ipc {
   }
 
   /** Writes into a segment; how many bytes found place. The errors are those of {@link Ipc.readMemory}. */
-  writeMemory(id: number, data: Uint8Array, { offset = 0 }: { readonly offset?: number } = {}): Asked<number> {
+  writeMemory(
+    id: number,
+    data: Uint8Array,
+    { offset = 0 }: { readonly offset?: number } = {},
+  ): ResultAsync<number, IpcError> {
     const complaint = wrong(
       idCheck(id),
       ['offset', offset, isInt(offset, 0, 2 ** 38), 'a number of bytes'],
@@ -269,7 +274,7 @@ export class Ipc {
   }
 
   /** Everything of System V that is there, with all that lsipc(1) shows of it, and the limits. */
-  list(): Asked<IpcListing> {
+  list(): ResultAsync<IpcListing, IpcError> {
     return this.#one({ type: 'list' }).map(({ bytes }) => parseListing(bytes));
   }
 
@@ -281,7 +286,7 @@ export class Ipc {
       maxMessages = 10,
       messageBytes = DEFAULT_RECEIVE_BYTES,
     }: { readonly mode?: number; readonly maxMessages?: number; readonly messageBytes?: number } = {},
-  ): Asked<void> {
+  ): ResultAsync<void, IpcError> {
     const complaint = wrong(
       nameCheck(name),
       modeCheck(mode),
@@ -294,7 +299,7 @@ export class Ipc {
   }
 
   /** Removes a POSIX message queue. See mq_unlink(3). */
-  removePosixQueue(name: string): Asked<void> {
+  removePosixQueue(name: string): ResultAsync<void, IpcError> {
     return this.#checked(wrong(nameCheck(name)), () => this.#do({ type: 'posix-remove', name: name.slice(1) }));
   }
 
@@ -303,7 +308,7 @@ export class Ipc {
     name: string,
     data: Uint8Array,
     { priority = 0, wait = true, ...stop }: WaitSpec & { readonly priority?: number } = {},
-  ): Asked<void> {
+  ): ResultAsync<void, IpcError> {
     const complaint = wrong(nameCheck(name), dataCheck(data), [
       'priority',
       priority,
@@ -319,7 +324,7 @@ export class Ipc {
   receivePosix(
     name: string,
     { mostBytes, wait = true, ...stop }: WaitSpec & { readonly mostBytes?: number } = {},
-  ): Asked<IpcMessage> {
+  ): ResultAsync<IpcMessage, IpcError> {
     const complaint = wrong(nameCheck(name), countCheck('mostBytes', mostBytes ?? 1, MOST_BYTES));
     return this.#checked(complaint, () => {
       // A buffer that is smaller than the queue's messages may be is EMSGSIZE.
@@ -337,7 +342,7 @@ export class Ipc {
   }
 
   /** All POSIX message queues. It takes CAP_SYS_ADMIN over the namespace. */
-  listPosixQueues(): Asked<readonly PosixQueue[]> {
+  listPosixQueues(): ResultAsync<readonly PosixQueue[], IpcError> {
     return this.#one({ type: 'posix-list' }).andThen(({ bytes }) => {
       const names = bytes.toString('utf8').split('\0').filter(Boolean);
       if (names.length === 0) return okAsync<readonly PosixQueue[], IpcError>([]);
@@ -355,27 +360,27 @@ export class Ipc {
    * @param stop - when to give up
    * @returns an answer to each, of which a negative `result` is an errno; or why none of it was done
    */
-  perform(requests: readonly IpcRequest[], stop: StopSpec = {}): Asked<readonly IpcAnswer[]> {
+  perform(requests: readonly IpcRequest[], stop: StopSpec = {}): ResultAsync<readonly IpcAnswer[], IpcError> {
     return performIpc(this.#target, requests, { ...this.#spec, ...stop });
   }
 
-  #checked<T>(complaint: InvalidOption | null, act: () => Asked<T>): Asked<T> {
+  #checked<T>(complaint: InvalidOption | null, act: () => ResultAsync<T, IpcError>): ResultAsync<T, IpcError> {
     return complaint === null ? act() : errAsync(complaint);
   }
 
-  #one(request: IpcRequest, stop: StopSpec = {}): Asked<IpcAnswer> {
+  #one(request: IpcRequest, stop: StopSpec = {}): ResultAsync<IpcAnswer, IpcError> {
     return this.perform([request], stop).andThen(([answer]) => {
       if (answer === undefined) return errAsync(ipcFailed('no answer', ERRNO.EIO));
       return answer.result < 0 ? errAsync(ipcFailed(answer.call, -answer.result)) : okAsync(answer);
     });
   }
 
-  #do(request: IpcRequest, stop: StopSpec = {}): Asked<void> {
+  #do(request: IpcRequest, stop: StopSpec = {}): ResultAsync<void, IpcError> {
     return this.#one(request, stop).map(() => undefined);
   }
 
   /** A key that was not chosen by the caller is not the caller's business when somebody has it. */
-  #create(request: IpcRequest & { readonly key: number | null }, attempts = 8): Asked<number> {
+  #create(request: IpcRequest & { readonly key: number | null }, attempts = 8): ResultAsync<number, IpcError> {
     return this.#one(request)
       .map(({ result }) => result)
       .orElse((error) =>
@@ -385,7 +390,7 @@ export class Ipc {
       );
   }
 
-  #setSize(id: number): Asked<number> {
+  #setSize(id: number): ResultAsync<number, IpcError> {
     return this.list().andThen(({ semaphores }) => {
       const found = semaphores.find((set) => set.id === id);
       return found === undefined
@@ -394,7 +399,7 @@ export class Ipc {
     });
   }
 
-  #posixQueue(name: string): Asked<PosixQueue> {
+  #posixQueue(name: string): ResultAsync<PosixQueue, IpcError> {
     return this.#one({ type: 'posix-stat', name: name.slice(1) }).map(({ bytes }) => queueOf(name, bytes));
   }
 }

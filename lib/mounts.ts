@@ -13,7 +13,7 @@ interface MountEntry {
 }
 
 /** What a mount does not let happen; mount(2). */
-interface MountFlags {
+export interface MountFlags {
   readonly readOnly?: boolean;
   readonly noSuid?: boolean;
   readonly noDev?: boolean;
@@ -135,7 +135,7 @@ export type MountSpec =
 export type MountAttributes = Readonly<Required<MountFlags>>;
 
 /** What every checked entry has. */
-interface MountPlanEntry {
+export interface MountPlanEntry {
   /** Without `.`, `..` and doubled slashes. */
   readonly target: string;
   readonly optional: boolean;

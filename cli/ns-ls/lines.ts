@@ -70,9 +70,13 @@ const byRelation = (
     lineOf.set(subject.namespace.inode, line);
     return line;
   };
-  // By parent, lsns begins with the user namespaces.
-  const first = relation === 'parent' ? subjects.filter(({ namespace: { type } }) => type === 'user') : [];
-  for (const subject of [...first, ...subjects]) add(subject);
+  const wanted = new Map(subjects.map((subject) => [subject.namespace.inode, subject]));
+  for (const subject of subjects) {
+    // lsns has the line of an owner ready before those of what it owns.
+    const owner = wanted.get(subject.namespace.owner ?? 0);
+    if (owner !== undefined) add(owner);
+    add(subject);
+  }
   return roots;
 };
 

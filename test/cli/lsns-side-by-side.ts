@@ -100,11 +100,12 @@ const LINES: readonly (readonly string[])[] = [
 const outcome = (program: readonly string[], args: readonly string[]): { code: number | null; stdout: unknown } => {
   const [file = '', ...rest] = withoutRunner(...program, ...args);
   const { status, stdout } = spawnSync(file, rest, { encoding: 'utf8' });
-  const isOwn = (text: string): boolean => /(^|\/| )(lsns|ns-ls\.js)( |$)/m.test(text.replace(/\\x[0-9a-f]{2}/g, ' '));
+  const isOwn = (text: string): boolean =>
+    /(^|\/| |[`|]-)(lsns|ns-ls\.js)( |$)/m.test(text.replace(/\\x[0-9a-f]{2}/g, ' '));
   if (!stdout.startsWith('{')) {
     const lines = stdout.split('\n').filter((line) => !isOwn(line));
     // The line of the tool itself is the last child of what is above it.
-    return { code: status, stdout: lines.map((line) => line.replace('├─', '└─')).join('\n') };
+    return { code: status, stdout: lines.map((line) => line.replace('├─', '└─').replace('|-', '`-')).join('\n') };
   }
   const strip = (value: unknown): unknown => {
     if (Array.isArray(value)) {

@@ -38,7 +38,7 @@ export const foundingArticle: readonly Claim[] = [
       t.equal(await sh('echo /proc/[0-9]*', spec), '/proc/1');
       t.equal(readlinkSync('/proc/self'), `${process.pid}`);
       t.equal(mounts(), before);
-      t.match(await onHost('sh', ['-c', 'echo /proc/[0-9]*']), ` /proc/${process.pid} `);
+      t.ok((await onHost('sh', ['-c', 'echo /proc/[0-9]*'])).split(/\s+/).includes(`/proc/${process.pid}`));
     },
   },
   {
