@@ -1,37 +1,13 @@
 import fc from 'fast-check';
 import { planIdMap } from '../../lib/id-map.ts';
 import { NAMESPACE_TYPES, type NamespaceType } from '../../lib/namespace.ts';
+import { plainPlan } from '../../lib/plain-plan.ts';
 import type { SpawnPlan, StdioPlan } from '../../lib/plan.ts';
 
 /** A plan of nothing but a command. */
 export const PLAIN: SpawnPlan = {
-  command: '/bin/true',
-  argv: ['/bin/true'],
-  env: [],
-  searchPath: [],
-  namespaces: [],
-  hostname: null,
-  domainname: null,
-  network: null,
-  propagation: null,
-  mounts: [],
-  root: null,
-  mountProc: null,
-  owner: null,
-  idMap: null,
-  cgroups: [],
-  timeOffsets: null,
-  credentials: null,
-  process: null,
-  cwd: null,
+  ...plainPlan('/bin/true', []),
   stdio: [{ type: 'ignore' }, { type: 'ignore' }, { type: 'ignore' }],
-  pty: null,
-  init: false,
-  detached: false,
-  parentDeathSignal: null,
-  enter: null,
-  ipc: null,
-  readsNetwork: false,
 };
 
 const text = (more: fc.StringConstraints = {}): fc.Arbitrary<string> =>
