@@ -82,13 +82,11 @@ const main = async (): Promise<number> => {
   }
   const flat = (what: 'blocked' | 'total'): number =>
     summarize(much.ours.map((sample) => sample[what])).p50 / summarize(little.ours.map((sample) => sample[what])).p50;
-  const grown = flat('blocked');
+  const grown = { blocked: flat('blocked'), total: flat('total') };
   process.stdout.write(
-    `with much memory beside with little: blocked ${grown.toFixed(3)}, total ${flat('total').toFixed(3)}\n`,
+    `with much memory beside with little: blocked ${grown.blocked.toFixed(3)}, total ${grown.total.toFixed(3)}\n`,
   );
-  // Of what is compared in pairs, the first is the time that the call itself takes.
-  const held =
-    ratios.filter((_, index) => index % 2 === 0).every((ratio) => ratio <= AT_MOST.peer) && grown <= AT_MOST.memory;
+  const held = ratios.every((ratio) => ratio <= AT_MOST.peer) && Math.max(grown.blocked, grown.total) <= AT_MOST.memory;
   process.stdout.write(
     `${held ? 'held' : 'missed'}: at most ${AT_MOST.peer} of nsenter, at most ${AT_MOST.memory} with much memory\n`,
   );

@@ -50,17 +50,18 @@ t.test('idMapText() is read back as it was', async (t) => {
     outside: fc.integer({ min: 0, max: LAST }),
     count: fc.integer({ min: 1, max: LAST }),
   });
-  fc.assert(
-    fc.property(fc.array(range, { maxLength: 10 }), (ranges) => {
-      const lines = idMapText(ranges).split('\n');
-      const back = lines.slice(0, -1).map((line) => {
-        const [inside, outside, count] = line.split(' ').map(Number);
-        return { inside, outside, count };
-      });
-      return lines.at(-1) === '' && JSON.stringify(back) === JSON.stringify(ranges);
-    }),
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(fc.array(range, { maxLength: 10 }), (ranges) => {
+        const lines = idMapText(ranges).split('\n');
+        const back = lines.slice(0, -1).map((line) => {
+          const [inside, outside, count] = line.split(' ').map(Number);
+          return { inside, outside, count };
+        });
+        return lines.at(-1) === '' && JSON.stringify(back) === JSON.stringify(ranges);
+      }),
+    ),
   );
-  t.pass();
 });
 
 const one = (inside: number, outside: number, count = 1): readonly FullIdRange[] => [{ inside, outside, count }];

@@ -29,13 +29,14 @@ t.test('planSpawn() of an empty spec is a plain child process', async (t) => {
 });
 
 t.test('planSpawn() has each namespace once, in the order of the alphabet', async (t) => {
-  fc.assert(
-    fc.property(fc.array(fc.constantFrom(...NAMESPACE_TYPES), { maxLength: 20 }), (namespaces) => {
-      const planned = plan({ namespaces }).namespaces;
-      return JSON.stringify(planned) === JSON.stringify([...new Set(namespaces)].sort());
-    }),
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...NAMESPACE_TYPES), { maxLength: 20 }), (namespaces) => {
+        const planned = plan({ namespaces }).namespaces;
+        return JSON.stringify(planned) === JSON.stringify([...new Set(namespaces)].sort());
+      }),
+    ),
   );
-  t.pass();
 });
 
 t.test('planSpawn() makes a new mount namespace private, unless something else is asked for', async (t) => {
@@ -94,13 +95,14 @@ t.test('planSpawn() refuses a map that the kernel would refuse without a reason'
 
 t.test('planSpawn() keeps arguments and argv[0] as they are', async (t) => {
   const text = fc.string().map((value) => value.replaceAll('\0', ''));
-  fc.assert(
-    fc.property(fc.array(text), fc.option(text, { nil: undefined }), (args, argv0) => {
-      const { argv } = plan(argv0 === undefined ? {} : { argv0 }, 'cmd', args);
-      return JSON.stringify(argv) === JSON.stringify([argv0 ?? 'cmd', ...args]);
-    }),
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(fc.array(text), fc.option(text, { nil: undefined }), (args, argv0) => {
+        const { argv } = plan(argv0 === undefined ? {} : { argv0 }, 'cmd', args);
+        return JSON.stringify(argv) === JSON.stringify([argv0 ?? 'cmd', ...args]);
+      }),
+    ),
   );
-  t.pass();
 });
 
 t.test('planSpawn() hands over the whole environment that is given, without what is undefined', async (t) => {
