@@ -1,4 +1,5 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { quietParser } from '../ns-run/quiet-parser.ts';
 
 /** Options that mean one of the eight types; the type is named as its file in /proc/PID/ns. */
 export const TYPE_OPTIONS = {
@@ -96,24 +97,13 @@ const GROUPS: readonly (readonly [string, readonly Option[]])[] = [
   ],
 ];
 
-/** How an option looks in the help text; an optional value is written after "=", or right after the letter. */
-const helpTerm = (option: Option): string => {
-  const flags = option.flags.replace(/ \[(.*)\]/, '[=<$1>]');
-  return option.short === undefined ? `    ${flags}` : flags;
-};
-
-/** Makes a parser that writes nothing, ends nothing and remembers nothing from before. */
+/** Makes a parser of its options. */
 export const createProgram = (): Command => {
-  const command = new Command('ns-enter')
-    .usage('[options] [command [argument...]]')
-    .description(
-      'Runs a command, or $SHELL, in the namespaces of other processes. The options are those of nsenter(1).',
-    )
-    .helpOption(false)
-    .allowExcessArguments(false)
-    .configureOutput({ writeOut: () => {}, writeErr: () => {} })
-    .configureHelp({ optionTerm: helpTerm, optionDescription: ({ description }) => description, helpWidth: 110 })
-    .exitOverride();
+  const command = quietParser(
+    'ns-enter',
+    '[options] [command [argument...]]',
+    'Runs a command, or $SHELL, in the namespaces of other processes. The options are those of nsenter(1).',
+  );
   for (const [heading, options] of GROUPS) {
     for (const option of options) command.addOption(option.helpGroup(heading));
   }

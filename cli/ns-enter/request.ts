@@ -1,9 +1,9 @@
-import { CommanderError } from 'commander';
 import { err, ok, Result } from 'neverthrow';
 import type { BackendChoice, EnterSpec, NamespaceType } from '../../lib/index.ts';
 import { shell } from '../ns-run/environment.ts';
 import { splitLine } from '../ns-run/getopt.ts';
 import type { Environment } from '../ns-run/host.ts';
+import { parseQuietly } from '../ns-run/quiet-parser.ts';
 import { type UsageError, usageError } from '../ns-run/usage-error.ts';
 import { createProgram, type RawOptions, TYPE_OPTIONS } from './program.ts';
 
@@ -30,19 +30,9 @@ const present = <T extends object>(fields: { [K in keyof T]: T[K] | undefined })
 
 const parse = (argv: readonly string[]): Read<{ raw: RawOptions; words: readonly string[] }> => {
   const command = createProgram();
-  return splitLine(argv, command.options, { attachedLetters: true }).andThen(({ options, command: words }) => {
-    try {
-      command.parse([...options], { from: 'user' });
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error;
-      const said = error.message
-        .replace(/^error: /, '')
-        .replaceAll("'", '"')
-        .replace('\n', ' ');
-      return err(usageError(said.charAt(0).toUpperCase() + said.slice(1)));
-    }
-    return ok({ raw: command.opts<RawOptions>(), words });
-  });
+  return splitLine(argv, command.options, { attachedLetters: true }).andThen(({ options, command: words }) =>
+    parseQuietly(command, options).map(() => ({ raw: command.opts<RawOptions>(), words })),
+  );
 };
 
 const number = (option: string, text: string | undefined, wanted: string): Read<number | undefined> => {

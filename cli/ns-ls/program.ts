@@ -1,4 +1,5 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { quietParser } from '../ns-run/quiet-parser.ts';
 import { COLUMN_NAMES, COLUMNS } from './columns.ts';
 
 /** What commander hands over: every value as it was written, nothing checked but its presence. */
@@ -55,23 +56,13 @@ ${columnList()}
 Exit code: 0; 1 when ns-ls failed, or there is no such namespace.
 `;
 
-/** Makes a parser that writes nothing, ends nothing and remembers nothing from before. */
+/** Makes a parser of its options. */
 export const createProgram = (): Command => {
-  const command = new Command('ns-ls')
-    .usage('[options] [namespace]')
-    .description('Lists the namespaces of this machine, or the processes of one. The options are those of lsns(8).')
-    .helpOption(false)
-    .allowExcessArguments(false)
-    .configureOutput({ writeOut: () => {}, writeErr: () => {} })
-    .configureHelp({
-      optionTerm: ({ flags, short }) => {
-        const term = flags.replace(/ \[(.*)\]/, '[=<$1>]');
-        return short === undefined ? `    ${term}` : term;
-      },
-      optionDescription: ({ description }) => description,
-      helpWidth: 110,
-    })
-    .exitOverride();
+  const command = quietParser(
+    'ns-ls',
+    '[options] [namespace]',
+    'Lists the namespaces of this machine, or the processes of one. The options are those of lsns(8).',
+  );
   for (const option of OPTIONS) command.addOption(option);
   return command;
 };

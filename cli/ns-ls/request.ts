@@ -1,7 +1,7 @@
-import { CommanderError } from 'commander';
 import { err, ok, type Result } from 'neverthrow';
 import { type BackendChoice, isNamespaceType, type NamespaceType } from '../../lib/index.ts';
 import { splitLine } from '../ns-run/getopt.ts';
+import { parseQuietly } from '../ns-run/quiet-parser.ts';
 import { type UsageError, usageError } from '../ns-run/usage-error.ts';
 import { COLUMN_NAMES, type ColumnName } from './columns.ts';
 import { type Filter, parseFilter } from './filter.ts';
@@ -56,17 +56,7 @@ const split = (argv: readonly string[]): Read<{ options: readonly string[]; word
 const parse = (argv: readonly string[]): Read<{ raw: RawOptions; words: readonly string[] }> =>
   split(argv).andThen(({ options, words }) => {
     const command = createProgram();
-    try {
-      command.parse([...options], { from: 'user' });
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error;
-      const said = error.message
-        .replace(/^error: /, '')
-        .replaceAll("'", '"')
-        .replace('\n', ' ');
-      return err(usageError(said.charAt(0).toUpperCase() + said.slice(1)));
-    }
-    return ok({ raw: command.opts<RawOptions>(), words });
+    return parseQuietly(command, options).map(() => ({ raw: command.opts<RawOptions>(), words }));
   });
 
 const number = (what: string, text: string | undefined): Read<number | null> => {

@@ -1,6 +1,7 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type MountNotes, mountListeners, mountOptions, noMounts } from './mounts.ts';
 import { type PrivilegeOptions, privilegeOptions, processOptions } from './privileges.ts';
+import { quietParser, usualTerm } from './quiet-parser.ts';
 import { refusedOptions } from './refused.ts';
 
 /** Options that mean one of the eight types; the type is named as its file in /proc/PID/ns. */
@@ -167,24 +168,19 @@ const GROUPS: readonly (readonly [string, readonly Option[]])[] = [
   ],
 ];
 
-/** How an option looks in the help text; an optional value is written after "=". */
-const helpTerm = (option: Option): string => {
-  if (option.attributeName() in TYPE_OPTIONS) return option.flags.replace(' [file]', '');
-  const flags = option.flags.replace(/ \[(.*)\]/, '[=<$1>]');
-  return option.short === undefined ? `    ${flags}` : flags;
-};
+/** What is refused for a type, a file, is not offered. */
+const helpTerm = (option: Option): string =>
+  option.attributeName() in TYPE_OPTIONS ? option.flags.replace(' [file]', '') : usualTerm(option);
 
-/** Makes a parser that writes nothing, ends nothing and remembers nothing from before. */
+/** Makes a parser of its options, and what takes notes while it reads them. */
 export const createProgram = (): Program => {
   const inner: Inner = { mounts: noMounts() };
-  const command = new Command('ns-run')
-    .usage('[options] [command [argument...]]')
-    .description('Runs a command, or $SHELL, in new namespaces. The options are those of unshare(1).')
-    .helpOption(false)
-    .allowExcessArguments(false)
-    .configureOutput({ writeOut: () => {}, writeErr: () => {} })
-    .configureHelp({ optionTerm: helpTerm, optionDescription: ({ description }) => description, helpWidth: 110 })
-    .exitOverride();
+  const command = quietParser(
+    'ns-run',
+    '[options] [command [argument...]]',
+    'Runs a command, or $SHELL, in new namespaces. The options are those of unshare(1).',
+    helpTerm,
+  );
   for (const [heading, options] of GROUPS) {
     for (const option of options) command.addOption(option.helpGroup(heading));
   }

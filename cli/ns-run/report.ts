@@ -2,7 +2,7 @@ import { match } from 'ts-pattern';
 import type { Diagnosis, EnterError, ExitError, SpawnSpec } from '../../lib/index.ts';
 import type { UsageError } from './usage-error.ts';
 
-/** The library's options by the names that they have on a command line. */
+/** The library's options by the names that they have on a command line; those of other names come from several options. */
 const WRITTEN: { readonly [K in keyof SpawnSpec]?: string } = {
   hostname: '--hostname',
   domainname: '--domainname',
@@ -11,6 +11,22 @@ const WRITTEN: { readonly [K in keyof SpawnSpec]?: string } = {
   uidMap: '--map-users',
   gidMap: '--map-groups',
   setgroups: '--setgroups',
+  owner: '--owner',
+  uid: '--setuid',
+  gid: '--setgid',
+  groups: '--groups',
+  keepCaps: '--keep-caps',
+  noNewPrivs: '--no-new-privs',
+  securebits: '--securebits',
+  seccomp: '--seccomp-filter',
+  rlimits: '--rlimit',
+  umask: '--umask',
+  nice: '--nice',
+  oomScoreAdj: '--oom-score-adj',
+  monotonic: '--monotonic',
+  boottime: '--boottime',
+  cgroup: '--into-cgroup',
+  init: '--init',
   cwd: '--wd',
   env: '--env',
   timeoutMs: '--timeout',
@@ -18,8 +34,11 @@ const WRITTEN: { readonly [K in keyof SpawnSpec]?: string } = {
   backend: '--backend',
 };
 
-const written = (message: string, option: string): string =>
-  message.replace(`"${option}"`, `"${WRITTEN[option as keyof SpawnSpec] ?? option}"`);
+/** An entry of a list (`cgroup[0]`) is told by the option that gave the list. */
+const written = (message: string, option: string): string => {
+  const [name] = option.split(/[.[]/, 1);
+  return message.replace(`"${option}"`, `"${WRITTEN[name as keyof SpawnSpec] ?? option}"`);
+};
 
 const explained = (diagnosis: Diagnosis | null): readonly string[] =>
   diagnosis === null

@@ -1,4 +1,3 @@
-import { CommanderError } from 'commander';
 import { err, ok, Result } from 'neverthrow';
 import type { BackendChoice, MountSpec, NamespaceType, Propagation, SpawnSpec } from '../../lib/index.ts';
 import { readEnv, shell } from './environment.ts';
@@ -8,6 +7,7 @@ import { innerId, readMap } from './identity.ts';
 import { readMounts, readRoot, WRITTEN_OUT } from './mounts.ts';
 import { readPrivileges } from './privileges.ts';
 import { createProgram, type Inner, type RawOptions, TYPE_OPTIONS } from './program.ts';
+import { parseQuietly } from './quiet-parser.ts';
 import { REFUSED_DEEDS, refusal } from './refused.ts';
 import { type UsageError, usageError } from './usage-error.ts';
 import { parseDuration, parseOffset, parseSignal } from './words.ts';
@@ -36,20 +36,9 @@ const present = <T extends object>(fields: { [K in keyof T]: T[K] | undefined })
 const parse = (argv: readonly string[]): Read<{ raw: RawOptions; inner: Inner; words: readonly string[] }> => {
   const { command, inner } = createProgram();
   const rules = { attachedLetters: false, unabbreviated: WRITTEN_OUT };
-  return splitLine(argv, command.options, rules).andThen(({ options, command: words }) => {
-    try {
-      command.parse([...options], { from: 'user' });
-    } catch (error) {
-      if (!(error instanceof CommanderError)) throw error;
-      // "error: unknown option '--forc'\n(Did you mean --fork?)"
-      const said = error.message
-        .replace(/^error: /, '')
-        .replaceAll("'", '"')
-        .replace('\n', ' ');
-      return err(usageError(said.charAt(0).toUpperCase() + said.slice(1)));
-    }
-    return ok({ raw: command.opts<RawOptions>(), inner, words });
-  });
+  return splitLine(argv, command.options, rules).andThen(({ options, command: words }) =>
+    parseQuietly(command, options).map(() => ({ raw: command.opts<RawOptions>(), inner, words })),
+  );
 };
 
 /** The one sentence for the first option that unshare has and ns-run has not, if there is any. */
