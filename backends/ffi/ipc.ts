@@ -5,7 +5,8 @@ import type { LaunchError } from '../../lib/errors.ts';
 import type { IpcAnswer, IpcRequest } from '../../lib/ipc.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
 import type { Host } from './host.ts';
-import { AnswerReader, ipcDecoders } from './spawn/ipc-ops.ts';
+import { AnswerReader } from './spawn/ipc/answer.ts';
+import { ipcDecoders } from './spawn/ipc/requests.ts';
 import { launch } from './spawn/spawn.ts';
 
 /** Has a carrier do what is asked for, in the namespaces that the plan enters. */

@@ -19,7 +19,7 @@ import { addCgroupWrites } from './cgroup-ops.ts';
 import { addCredentials } from './credential-ops.ts';
 import { addEnter, addEnteredIds } from './enter-ops.ts';
 import { addInit } from './init-ops.ts';
-import { addIpc } from './ipc-ops.ts';
+import { addIpc } from './ipc/requests.ts';
 import { addMountProc, addMounts } from './mount-ops.ts';
 import type { MountApi } from './mount-target.ts';
 import { addOwner } from './owner-ops.ts';
