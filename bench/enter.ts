@@ -3,9 +3,9 @@
 import { performance } from 'node:perf_hooks';
 import { type Child, enter, type NamespaceType, spawn } from '../lib/index.ts';
 import { processSampler } from './measure/peer-sampler.ts';
+import { readRounds } from './rounds.ts';
 import { summarize } from './statistics/quantiles.ts';
 
-const ROUNDS = 150;
 const WARMUP = 10;
 const MEMORY_MIB = 1_024;
 /** The bar: the median beside that of nsenter(1), and that with much memory beside that with little. */
@@ -40,9 +40,12 @@ const theirs = async (target: Child): Promise<Sample> => {
 };
 
 /** Both in turns, so that what happens to the machine happens to both. */
-const measure = async (target: Child): Promise<{ readonly ours: Sample[]; readonly theirs: Sample[] }> => {
+const measure = async (
+  target: Child,
+  rounds: number,
+): Promise<{ readonly ours: Sample[]; readonly theirs: Sample[] }> => {
   const samples = { ours: [] as Sample[], theirs: [] as Sample[] };
-  for (let round = -WARMUP; round < ROUNDS; round += 1) {
+  for (let round = -WARMUP; round < rounds; round += 1) {
     const [mine, peers] = [await ours(target), await theirs(target)];
     if (round < 0) continue;
     samples.ours.push(mine);
@@ -62,13 +65,15 @@ const line = (what: string, memory: string, own: readonly number[], peers: reado
 };
 
 const main = async (): Promise<number> => {
+  const rounds = readRounds('enter', 150);
+  if (rounds === null) return 2;
   const spec = { namespaces: TYPES, mapRootUser: true, stdio: 'ignore', backend: 'ffi' } as const;
   const target = await spawn('sleep', ['600'], spec);
   if (target.isErr()) throw new Error(target.error.message);
-  process.stdout.write(`${ROUNDS} rounds, ${TYPES.join(' ')}, /bin/true, as ${isRoot ? 'root' : 'an ordinary user'}\n`);
-  const little = await measure(target.value);
+  process.stdout.write(`${rounds} rounds, ${TYPES.join(' ')}, /bin/true, as ${isRoot ? 'root' : 'an ordinary user'}\n`);
+  const little = await measure(target.value, rounds);
   const ballast = Buffer.alloc(MEMORY_MIB * 1024 * 1024, 1);
-  const much = await measure(target.value);
+  const much = await measure(target.value, rounds);
   await target.value[Symbol.asyncDispose]();
   const ratios: number[] = [];
   for (const [memory, samples] of [

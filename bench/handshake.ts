@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // What it costs that somebody outside writes the id maps: `node dist/bench/handshake.js [-n ROUNDS]`, as root. Exits with 1
 // when the median with three ranges is more than 1.5 of that with one line, in a caller of 50 MiB or of 1 GiB.
-import { parseArgs } from 'node:util';
 import type { HandshakeReply, HandshakeRequest, Kind, Times } from './handshake/worker.ts';
 import { startWorker } from './measure/worker-process.ts';
+import { readRounds } from './rounds.ts';
 import { summarize } from './statistics/summary.ts';
 
 const AT_MOST = 1.5;
@@ -59,11 +59,5 @@ const main = async (rounds: number): Promise<number> => {
   return missed === 0 ? 0 : 1;
 };
 
-const { values } = parseArgs({ options: { iterations: { type: 'string', short: 'n', default: '300' } } });
-const rounds = Number(values.iterations);
-if (!Number.isInteger(rounds) || rounds < 1) {
-  process.stderr.write(`handshake: Option "--iterations" is "${values.iterations}", wanted a whole number from 1 on\n`);
-  process.exitCode = 2;
-} else {
-  process.exitCode = await main(rounds);
-}
+const rounds = readRounds('handshake', 300);
+process.exitCode = rounds === null ? 2 : await main(rounds);

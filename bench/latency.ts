@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // The latency promises as a program: `node dist/bench/latency.js [-n ROUNDS]`. Exits with 1 when one is broken.
-import { parseArgs } from 'node:util';
 import { openBackend } from '../lib/index.ts';
 import { type Bar, type LatencySamples, latencyBars, type Memory } from './latency/bars.ts';
 import type { LatencyId } from './latency/cases.ts';
@@ -11,6 +10,7 @@ import { startWorker } from './measure/worker-process.ts';
 import { drawGrid } from './report/grid.ts';
 import { lookOf } from './report/paint.ts';
 import { progressOn } from './report/progress.ts';
+import { readRounds } from './rounds.ts';
 import { loadWarning } from './warnings.ts';
 
 const MEMORY_MIB = { small: 0, large: 1024 } as const satisfies Record<Memory, number>;
@@ -82,12 +82,8 @@ const draw = (bars: readonly Bar[]): string => {
 };
 
 const main = async (): Promise<number> => {
-  const { values } = parseArgs({ options: { iterations: { type: 'string', short: 'n', default: '200' } } });
-  const rounds = Number(values.iterations);
-  if (!Number.isInteger(rounds) || rounds < 1) {
-    process.stderr.write(`latency: Option "--iterations" is "${values.iterations}", wanted a whole number from 1 on\n`);
-    return 2;
-  }
+  const rounds = readRounds('latency', 200);
+  if (rounds === null) return 2;
   const opened = openBackend('ffi');
   if (opened.isErr()) {
     process.stderr.write(`latency: ${opened.error.message}\n`);

@@ -1,18 +1,17 @@
 // A rootless sandbox by this library beside the same one by bwrap(1), both started from this Node.js process, in turn.
-//   npm run bench:sandbox [-- ROUNDS]
+//   npm run bench:sandbox [-- -n ROUNDS]
 import { fileURLToPath } from 'node:url';
 import { run, spawn } from '../lib/index.ts';
 import { processSampler } from './measure/peer-sampler.ts';
+import { readRounds } from './rounds.ts';
 import { bwrapWords, sandboxSpec } from './sandbox/specs.ts';
+import { summarize } from './statistics/summary.ts';
 
 /** What the sandbox may cost of bwrap's, at the median. */
 const BAR = 0.5;
 const WARM_UP = 5;
 const NOBODY = 65_534;
 const NS_PER_MS = 1e6;
-
-const quantile = (sorted: readonly number[], share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 
 const ours = async (command: readonly string[], init: boolean): Promise<void> => {
   const [file = '', ...args] = command;
@@ -43,11 +42,14 @@ const compare = async (command: readonly string[], init: boolean, rounds: number
       if (round >= 0) samples[name].push(elapsedNs);
     }
   }
-  const told = (name: keyof typeof samples): readonly number[] => {
-    const sorted = samples[name].sort((a, b) => a - b);
-    return [0.5, 0.9].map((share) => quantile(sorted, share) / NS_PER_MS);
-  };
-  const [[p50 = 0, p90 = 0], [bwrap50 = 0, bwrap90 = 0]] = [told('ours'), told('bwrap')];
+  const [own, peers] = [summarize(samples.ours), summarize(samples.bwrap)];
+  if (own === null || peers === null) return false;
+  const [p50, p90, bwrap50, bwrap90] = [own.p50, own.p90, peers.p50, peers.p90].map((ns) => ns / NS_PER_MS) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const ratio = p50 / bwrap50;
   const verdict = ratio <= BAR ? 'holds' : 'missed';
   console.log(
@@ -61,7 +63,7 @@ const main = async (rounds: number): Promise<number> => {
     // It is about ordinary users.
     const self = fileURLToPath(import.meta.url);
     const again = { uid: NOBODY, gid: NOBODY, groups: [], stdio: 'inherit' } as const;
-    const status = await spawn(process.execPath, [self, String(rounds)], again).andThen(({ exit }) => exit);
+    const status = await spawn(process.execPath, [self, '-n', String(rounds)], again).andThen(({ exit }) => exit);
     if (status.isErr()) throw new Error(status.error.message);
     return status.value.type === 'exited' ? status.value.code : 1;
   }
@@ -78,4 +80,5 @@ const main = async (rounds: number): Promise<number> => {
   return holds ? 0 : 1;
 };
 
-process.exitCode = await main(Number(process.argv[2] ?? 100));
+const rounds = readRounds('sandbox', 100);
+process.exitCode = rounds === null ? 2 : await main(rounds);

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Whether ns-bench tells the truth, and what a spawn costs beside C and Go: `node dist/bench/truth.js [-n ROUNDS]`.
-import { parseArgs } from 'node:util';
 import { measureSpawn, type NamespaceType, openBackend } from '../lib/index.ts';
 import { COMBINATIONS, type FlagSet, NO_FLAGS, setOf } from './cases/flag-set.ts';
 import { readContext } from './measure/context.ts';
@@ -12,6 +11,7 @@ import type { Sampler } from './measure/sample.ts';
 import { drawGrid } from './report/grid.ts';
 import { lookOf } from './report/paint.ts';
 import { progressOn } from './report/progress.ts';
+import { readRounds } from './rounds.ts';
 import { seededRandom } from './statistics/random.ts';
 import { spawnBars, stopwatchBars, type TruthBar } from './truth/bars.ts';
 import { findInjected } from './truth/injected.ts';
@@ -52,12 +52,8 @@ const draw = (bars: readonly TruthBar[]): string => {
 };
 
 const main = async (): Promise<number> => {
-  const { values } = parseArgs({ options: { iterations: { type: 'string', short: 'n', default: '300' } } });
-  const iterations = Number(values.iterations);
-  if (!Number.isInteger(iterations) || iterations < 1) {
-    process.stderr.write(`truth: Option "--iterations" is "${values.iterations}", wanted a whole number from 1 on\n`);
-    return 2;
-  }
+  const iterations = readRounds('truth', 300);
+  if (iterations === null) return 2;
   const opened = openBackend('ffi');
   if (opened.isErr()) {
     process.stderr.write(`truth: ${opened.error.message}\n`);
