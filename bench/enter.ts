@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { type Child, enter, type NamespaceType, spawn } from '../lib/index.ts';
 import { processSampler } from './measure/peer-sampler.ts';
 import { readRounds } from './rounds.ts';
-import { summarize } from './statistics/quantiles.ts';
+import { quantilesOf } from './statistics/summary.ts';
 
 const WARMUP = 10;
 const MEMORY_MIB = 1_024;
@@ -55,7 +55,7 @@ const measure = async (
 };
 
 const line = (what: string, memory: string, own: readonly number[], peers: readonly number[]): number => {
-  const [a, b] = [summarize(own), summarize(peers)];
+  const [a, b] = [quantilesOf(own), quantilesOf(peers)];
   const ratio = a.p50 / b.p50;
   const cells = [`${a.p50.toFixed(3)} (p90 ${a.p90.toFixed(3)})`, `${b.p50.toFixed(3)} (p90 ${b.p90.toFixed(3)})`];
   process.stdout.write(
@@ -86,7 +86,8 @@ const main = async (): Promise<number> => {
     }
   }
   const flat = (what: 'blocked' | 'total'): number =>
-    summarize(much.ours.map((sample) => sample[what])).p50 / summarize(little.ours.map((sample) => sample[what])).p50;
+    quantilesOf(much.ours.map((sample) => sample[what])).p50 /
+    quantilesOf(little.ours.map((sample) => sample[what])).p50;
   const grown = { blocked: flat('blocked'), total: flat('total') };
   process.stdout.write(
     `with much memory beside with little: blocked ${grown.blocked.toFixed(3)}, total ${grown.total.toFixed(3)}\n`,

@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { type Child, inspect, run, spawn } from '../lib/index.ts';
-import { summarize } from './statistics/quantiles.ts';
+import { quantilesOf } from './statistics/summary.ts';
 
 const GROUPS = 100;
 const PER_GROUP = 20;
@@ -50,7 +50,7 @@ const inside = async (): Promise<{ readonly ms: number; readonly rssMib: number 
 };
 
 const show = (what: string, samples: readonly number[]): number => {
-  const { p50, p90 } = summarize(samples);
+  const { p50, p90 } = quantilesOf(samples);
   process.stdout.write(`${what.padEnd(44)} p50 ${p50.toFixed(1)} ms, p90 ${p90.toFixed(1)} ms\n`);
   return p50;
 };

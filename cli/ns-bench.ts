@@ -40,7 +40,10 @@ const program = ({ stdout }: BenchIo): Command =>
     .option('--mounts <counts>', 'by mounts of the parent: 0,1000')
     .option('--budget <seconds>', 'begin no round after so long (default: none, with --all 240)')
     .option('--quick', 'fewer rounds, none begun after 20 seconds')
-    .option('--peers', 'measure C, Go, Python and bwrap, too, where they are (default: child_process and unshare)')
+    .option(
+      '--peers',
+      'measure C, Go, Python, bwrap, crun and runc, too, where they are (default: child_process and unshare)',
+    )
     .option('--no-peers', 'measure the library alone')
     .option('--seed <number>', 'shuffles rounds as an earlier run did (default: a new one)')
     .option('--json', 'print everything as JSON, raw samples included')

@@ -2,7 +2,7 @@ import { match } from 'ts-pattern';
 import type { FlagSet } from './flag-set.ts';
 
 /** Programs beside Node's own that can be measured, where they are. */
-export const PEER_NAMES = ['c', 'go', 'python3', 'bwrap'] as const;
+export const PEER_NAMES = ['c', 'go', 'python3', 'bwrap', 'crun', 'runc'] as const;
 export type PeerName = (typeof PEER_NAMES)[number];
 
 /** Peers that read the clock next to the system calls. */
@@ -34,6 +34,8 @@ const PEER_WAYS: Readonly<Record<PeerName, string>> = {
   go: 'Go os/exec',
   python3: 'Python subprocess',
   bwrap: 'child_process bwrap',
+  crun: 'child_process crun',
+  runc: 'child_process runc',
 };
 
 /** Whether a way reads the clock next to the system calls; else around a call of its language. */

@@ -31,21 +31,39 @@ const firstWords = (file: string, args: readonly string[]): string => {
   return (stderr ?? '').toString().trim().split('\n')[0] ?? '';
 };
 
+/** How a program is ended early. */
+interface Ending {
+  /** Whether it has a session of its own, so that Ctrl-C does not reach it. */
+  readonly detached: boolean;
+  /** Begins to end it; what is given back is called when it has ended. */
+  readonly kill: (pid: number) => () => void;
+}
+
+const AT_ONCE: Ending = {
+  detached: false,
+  kill: (pid) => {
+    killTree(pid);
+    return () => undefined;
+  },
+};
+
 /** Times child_process.spawn of a program, until it is known to have exited. */
 export const processSampler =
-  (file: string, args: readonly string[]): Sampler =>
+  (file: string, args: readonly string[], { detached, kill }: Ending = AT_ONCE): Sampler =>
   async (onRunning) => {
     const start = process.hrtime.bigint();
-    const child = spawn(file, args, { stdio: 'ignore' });
+    const child = spawn(file, args, { stdio: 'ignore', detached });
     const blockedNs = nsSince(start);
     const { pid } = child;
-    if (pid !== undefined) onRunning(() => killTree(pid));
+    const killed: (() => void)[] = [];
+    if (pid !== undefined) onRunning(() => killed.push(kill(pid)));
     const end = await ended(child, start);
+    for (const over of killed) over();
     if (end.isErr()) return err(end.error);
     const { code, signal, exitKnownNs } = end.value;
     if (signal !== null) return err(commandFailed(file, `was killed by ${signal}`));
     if (code === 0) return ok({ blockedNs, exitKnownNs });
-    const words = firstWords(file, args);
+    const words = killed.length > 0 ? '' : firstWords(file, args);
     return err(commandFailed(file, `exited with ${code}${words === '' ? '' : ` (${words})`}`));
   };
 

@@ -1,5 +1,5 @@
-import { quantileSorted } from 'simple-statistics';
 import type { ResampledMedians } from './bootstrap.ts';
+import { interval } from './interval.ts';
 
 /** How much one median lies above another, with its 95% interval. */
 export interface Difference {
@@ -7,9 +7,6 @@ export interface Difference {
   readonly low: number;
   readonly high: number;
 }
-
-const LOW = 0.025;
-const HIGH = 0.975;
 
 /**
  * The difference of two medians with its uncertainty.
@@ -20,11 +17,10 @@ const HIGH = 0.975;
 export const medianDifference = (
   a: { readonly median: number; readonly resampled: ResampledMedians },
   b: { readonly median: number; readonly resampled: ResampledMedians },
-): Difference => {
-  const differences = a.resampled.map((median, draw) => median - (b.resampled[draw] ?? Number.NaN)).sort();
-  const sorted = Array.from(differences);
-  return { value: a.median - b.median, low: quantileSorted(sorted, LOW), high: quantileSorted(sorted, HIGH) };
-};
+): Difference => ({
+  value: a.median - b.median,
+  ...interval(a.resampled.map((median, draw) => median - (b.resampled[draw] ?? Number.NaN))),
+});
 
 /** Whether the interval leaves no doubt which of the two is larger. */
 export const isDistinct = ({ low, high }: Difference): boolean => low > 0 || high < 0;

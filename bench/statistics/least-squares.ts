@@ -1,6 +1,7 @@
 import { Matrix, pseudoInverse, QrDecomposition } from 'ml-matrix';
-import { errorFunction, mean, quantileSorted, sampleStandardDeviation } from 'simple-statistics';
+import { errorFunction, mean, sampleStandardDeviation } from 'simple-statistics';
 import type { ResampledMedians } from './bootstrap.ts';
+import { interval } from './interval.ts';
 
 /** One coefficient of a model. */
 export interface Coefficient {
@@ -20,9 +21,6 @@ export interface Fit {
   /** The part of the variance that the model explains, 0 to 1. */
   readonly rSquared: number;
 }
-
-const LOW = 0.025;
-const HIGH = 0.975;
 
 /** Whether every column of a design can be told from all others. */
 export const isEstimable = (design: readonly (readonly number[])[]): boolean => {
@@ -60,13 +58,8 @@ export const leastSquares = (
   const all = sumOfSquares(observed.map((value) => value - average));
   return {
     coefficients: coefficients.map((value, index) => {
-      const sorted = drawn.getRow(index).sort((a, b) => a - b);
-      return {
-        value,
-        low: quantileSorted(sorted, LOW),
-        high: quantileSorted(sorted, HIGH),
-        p: probability(value, sampleStandardDeviation(sorted)),
-      };
+      const row = drawn.getRow(index);
+      return { value, ...interval(row), p: probability(value, sampleStandardDeviation(row)) };
     }),
     residuals,
     rSquared: all === 0 ? 1 : 1 - sumOfSquares(residuals) / all,

@@ -1,9 +1,6 @@
-import { quantileSorted } from 'simple-statistics';
 import type { ResampledMedians } from './bootstrap.ts';
 import type { Difference } from './difference.ts';
-
-const LOW = 0.025;
-const HIGH = 0.975;
+import { interval } from './interval.ts';
 
 /**
  * The ratio of two medians with its 95% interval.
@@ -14,7 +11,7 @@ const HIGH = 0.975;
 export const medianRatio = (
   a: { readonly median: number; readonly resampled: ResampledMedians },
   b: { readonly median: number; readonly resampled: ResampledMedians },
-): Difference => {
-  const sorted = Array.from(a.resampled.map((median, draw) => median / (b.resampled[draw] ?? Number.NaN)).sort());
-  return { value: a.median / b.median, low: quantileSorted(sorted, LOW), high: quantileSorted(sorted, HIGH) };
-};
+): Difference => ({
+  value: a.median / b.median,
+  ...interval(a.resampled.map((median, draw) => median / (b.resampled[draw] ?? Number.NaN))),
+});

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +15,7 @@ import { answeringSampler, type Reading, readInside, readOutside } from './answe
 import { bwrapSampler } from './bwrap.ts';
 import { findProgram } from './find.ts';
 import { type LineServer, startLineServer } from './line-server.ts';
+import { ociSamplers } from './oci.ts';
 
 /** A peer, ready to be measured. */
 export interface OpenedPeer {
@@ -121,12 +123,23 @@ const openBwrap = async (): Opening => {
   return ok({ line: await versionOf(bwrap.value, ['--version']), samplerOf: bwrapSampler });
 };
 
+/** A container runtime; each has a place of its own for its bundles and its state. */
+const openRuntime = async ({ dir }: Workshop, name: 'crun' | 'runc'): Opening => {
+  const runtime = found([name]);
+  if (runtime.isErr()) return err(runtime.error);
+  const own = join(dir, name);
+  await mkdir(own);
+  const line = `run of a bundle: a root file system and a cgroup, too; ${await versionOf(runtime.value, ['--version'])}`;
+  return ok({ line, samplerOf: ociSamplers(runtime.value, own) });
+};
+
 const openOne = (name: PeerName, workshop: Workshop): Opening =>
   match(name)
     .with('c', () => openC(workshop))
     .with('go', () => openGo(workshop))
     .with('python3', () => openPython(workshop))
     .with('bwrap', openBwrap)
+    .with('crun', 'runc', (runtime) => openRuntime(workshop, runtime))
     .exhaustive();
 
 /** What is to be told of peers: those that are here, and why the others are not. */
@@ -145,9 +158,13 @@ export const openPeers = async (names: readonly PeerName[]): Promise<OpenedPeers
     if (opened.isOk()) present.push({ name, ...opened.value });
     else absent.push({ name, reason: opened.error });
   }
+  // Whoever cannot wait for the end of a run is left nothing, either.
+  const onExit = (): void => rmSync(workshop.dir, { recursive: true, force: true });
+  process.once('exit', onExit);
   const close = async (): Promise<void> => {
     await Promise.all(workshop.servers.map(({ end }) => end()));
     await rm(workshop.dir, { recursive: true, force: true });
+    process.off('exit', onExit);
   };
   return { present, absent, close };
 };
