@@ -6,6 +6,7 @@ import type { IpcAnswer, IpcRequest } from './ipc.ts';
 import type { KernelReader } from './kernel-reader.ts';
 import type { Mounter } from './mounter.ts';
 import type { NetworkState } from './network-state.ts';
+import type { Nsfs } from './nsfs.ts';
 import type { KernelOperation, OperationTimes } from './operation.ts';
 import type { PtySize, SpawnPlan, ThreadPlan } from './plan.ts';
 import type { Probe } from './probe.ts';
@@ -76,6 +77,8 @@ export interface Backend {
   readonly mounter?: () => Result<Mounter, BackendUnavailable | Unsupported>;
   /** Answers questions about namespaces; without it /proc is read by Node.js, and what only an ioctl tells stays unknown. */
   readonly reader?: () => Result<KernelReader, BackendUnavailable>;
+  /** Opens namespaces by socket, pidfd or id, and tells ids; without it that is unsupported, and ids are unknown. */
+  readonly nsfs?: () => Result<Nsfs, BackendUnavailable>;
   /** Takes the time of one operation, with the calling thread blocked; left out by a backend that cannot. */
   readonly time?: (operation: KernelOperation) => Result<OperationTimes, LaunchError | ExitLost>;
   /** Moves the calling thread itself, or refuses to; a backend without it has no way to do so. */

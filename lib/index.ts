@@ -108,7 +108,7 @@ export {
   type NamespaceFacts,
   type NamespaceType,
 } from './namespace.ts';
-export { NamespaceHandle, type NamespaceSource, type OpenError, openNamespace } from './namespace-handle.ts';
+export { NamespaceHandle } from './namespace-handle.ts';
 export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
 export { KeptNamespaces, type KeptRunSpec } from './network/kept.ts';
 export { createPool, NamespacePool, type PoolError, PooledNamespaces, type PoolSpec } from './network/pool.ts';
@@ -136,7 +136,9 @@ export type {
   SysctlPlan,
 } from './network.ts';
 export type { AddressState, LinkState, NetworkState, RouteState } from './network-state.ts';
+export type { Nsfs, NsfsRefusal } from './nsfs.ts';
 export { type OpenedBackend, openBackend } from './open.ts';
+export { type NamespaceSource, type OpenError, type OpenSpec, openNamespace } from './open-namespace.ts';
 export type { KernelOperation, OperationTimes } from './operation.ts';
 export { type PinError, type PinPlace, type PinSpec, pin, type UnpinSpec, unpin } from './pin.ts';
 export type {
@@ -168,10 +170,17 @@ export {
   type ProbeOutcome,
   type ProbePlan,
 } from './probe.ts';
-export { openProcess, ProcessHandle, type ProcessTarget } from './process-handle.ts';
+export {
+  type OpenProcessError,
+  type OpenProcessSpec,
+  openProcess,
+  ProcessHandle,
+  type ProcessTarget,
+} from './process-handle.ts';
 export { RLIMITS, type Rlimit, type RlimitName, type RlimitPlan, type RlimitValue } from './rlimit.ts';
 export { type RunResult, run } from './run.ts';
 export type { SignalName } from './signal.ts';
+export type { SocketTarget } from './socket-fd.ts';
 export { spawn } from './spawn.ts';
 export type { BackendChoice, CapabilitySet, RunSpec, SpawnSpec, Stdio, TimeOffset } from './spec.ts';
 export type { Loudness } from './thread/loud.ts';

@@ -25,8 +25,9 @@ import {
 } from './errors.ts';
 import type { FdHolder } from './inspect/model.ts';
 import type { Mounter, MountRefusal } from './mounter.ts';
-import { NamespaceHandle, type NamespaceSource, openNamespace } from './namespace-handle.ts';
+import { NamespaceHandle } from './namespace-handle.ts';
 import { openBackend } from './open.ts';
+import { type NamespaceSource, openNamespace } from './open-namespace.ts';
 import { errnoOf } from './process-handle.ts';
 import type { BackendChoice } from './spec.ts';
 

@@ -295,7 +295,7 @@ export const openEntry = (
         const fds = new Fds();
         const { process } = targets;
         const given = process === null || process instanceof ProcessHandle;
-        const held: Opened<ProcessHandle | null> = given ? ok(process) : openProcess(process);
+        const held: Opened<ProcessHandle | null> = given ? ok(process) : openProcess(process, spec);
         const opened = held.andThen((handle) => openAll(fds, handle, targets, spec, backend));
         if (held.isOk() && !given) held.value?.close();
         if (opened.isErr()) fds.close();

@@ -1,19 +1,38 @@
 import { closeSync, constants, existsSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { err, ok, type Result } from 'neverthrow';
+import { askNsfs } from './ask-nsfs.ts';
 import { Child } from './child.ts';
 import { ERRNO } from './errno.ts';
 import {
+  type BackendUnavailable,
   type InvalidOption,
   invalidOption,
   type NamespaceUnavailable,
   namespaceUnavailable,
   type ProcessGone,
   processGone,
+  type Unsupported,
+  unsupported,
 } from './errors.ts';
 import { NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
+import type { BackendChoice } from './spec.ts';
 
-/** Who is meant: a process id, a child of this library's, or an open pidfd. */
-export type ProcessTarget = number | Child | { readonly pidfd: number };
+/** Who is meant: a process id, a child of this library's, an open pidfd, or a pid with the inode of its pidfd. */
+export type ProcessTarget =
+  | number
+  | Child
+  | { readonly pidfd: number }
+  /** A pid together with the inode of its pidfd, which no other process ever has: since Linux 6.9, by the ffi backend. */
+  | { readonly pid: number; readonly pidfdInode: bigint };
+
+/** What {@link openProcess} takes beside the target. */
+export interface OpenProcessSpec {
+  /** The backend that is asked for the inode of a pidfd; `auto` when left out. */
+  readonly backend?: BackendChoice;
+}
+
+/** What may come of {@link openProcess}. */
+export type OpenProcessError = ProcessGone | NamespaceUnavailable | InvalidOption | Unsupported | BackendUnavailable;
 
 /** asm-generic/fcntl.h, which Node.js does not have: a name without the right to read. */
 export const O_PATH = 0o10000000;
@@ -152,23 +171,51 @@ const openChild = (child: Child): Result<ProcessHandle, ProcessGone | NamespaceU
     return err(processGone(child.pid));
   });
 
+const openByInode = (
+  pid: number,
+  inode: bigint,
+  { backend }: OpenProcessSpec,
+): Result<ProcessHandle, OpenProcessError> =>
+  askNsfs(backend, 'finding a process by the inode of its pidfd').andThen((nsfs) =>
+    openDirectory(pid).andThen((handle): Result<ProcessHandle, OpenProcessError> => {
+      const known = nsfs.pidfdInode(pid);
+      // While it still is that process, the number cannot have become another one's in between.
+      if (known === inode && handle.exists) return ok(handle);
+      const isThere = handle.exists;
+      handle.close();
+      return known === null && isThere
+        ? err(unsupported('ffi', 'finding a process by the inode of its pidfd', 'Linux 6.9 or newer'))
+        : err(processGone(pid));
+    }),
+  );
+
+const isPid = (pid: unknown): pid is number =>
+  typeof pid === 'number' && Number.isInteger(pid) && pid > 0 && pid <= 0x7fffffff;
+
 /**
  * Takes hold of a process, so that a pid that is used again is never mistaken for it.
  *
  * @remarks Works from any thread, needs no privilege and /proc. What is asked through the handle later takes the
  * permission to ptrace(2) the process.
- * @param target - a process id, a child of this library's, or an open pidfd, which stays the caller's
- * @returns a handle to be closed, or `process-gone`, `namespace-unavailable` (/proc does not show it), `invalid-option`
+ * @param target - a process id, a child of this library's, an open pidfd, which stays the caller's, or a process id with
+ * the inode of its pidfd, which nsenter(1) writes as PID:inode
+ * @param spec - the backend that looks at the pidfd
+ * @returns a handle to be closed, or `process-gone`, `namespace-unavailable` (/proc does not show it), `invalid-option`; with
+ * an inode `unsupported` (before Linux 6.9, or without the ffi backend) and `backend-unavailable`
  * @see proc_pid(5), pidfd_open(2)
  */
 export const openProcess = (
   target: ProcessTarget,
-): Result<ProcessHandle, ProcessGone | NamespaceUnavailable | InvalidOption> => {
+  spec: OpenProcessSpec = {},
+): Result<ProcessHandle, OpenProcessError> => {
   if (target instanceof Child) return openChild(target);
-  if (typeof target === 'object' && target !== null && Number.isInteger(target.pidfd) && target.pidfd >= 0) {
-    return openByPidfd(target.pidfd);
+  if (typeof target === 'object' && target !== null) {
+    if ('pidfdInode' in target) {
+      const { pid, pidfdInode } = target;
+      if (isPid(pid) && typeof pidfdInode === 'bigint' && pidfdInode > 0n) return openByInode(pid, pidfdInode, spec);
+    } else if (Number.isInteger(target.pidfd) && target.pidfd >= 0) return openByPidfd(target.pidfd);
   }
-  return typeof target === 'number' && Number.isInteger(target) && target > 0 && target <= 0x7fffffff
+  return isPid(target)
     ? openDirectory(target)
-    : err(invalidOption('target', target, 'a process id, a Child, or { pidfd }'));
+    : err(invalidOption('target', target, 'a process id, a Child, { pidfd }, or { pid, pidfdInode }'));
 };

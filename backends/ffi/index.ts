@@ -6,6 +6,7 @@ import { host, supportedArch } from './host.ts';
 import { ipc } from './ipc.ts';
 import { mounterOf } from './mounter.ts';
 import { readNetwork } from './netlink/read-network.ts';
+import { nsfsOf } from './nsfs.ts';
 import { fileCapabilities, probe } from './probe/probe.ts';
 import { readerOf } from './reader.ts';
 import { explain } from './spawn/explain.ts';
@@ -39,6 +40,7 @@ export const ffiBackend: Backend = {
   ipc: (plan, requests) => host().andThen((opened) => ipc(opened, plan, requests)),
   mounter: () => host().map(mounterOf),
   reader: () => host().andThen(readerOf),
+  nsfs: () => host().map(nsfsOf),
   readNetwork: (plan) => host().andThen((opened) => readNetwork(opened, plan)),
   moveThread: (plan) => host().andThen((opened) => moveThread(opened, plan)),
   measure: (plan) => host().andThen((opened) => measure(opened, plan)),

@@ -17,8 +17,9 @@ import {
   type Unsupported,
 } from '../errors.ts';
 import type { NamespaceType } from '../namespace.ts';
-import { type NamespaceHandle, openNamespace } from '../namespace-handle.ts';
+import type { NamespaceHandle } from '../namespace-handle.ts';
 import type { NamespaceIds } from '../namespace-ids.ts';
+import { openNamespace } from '../open-namespace.ts';
 import type { ThreadPlan } from '../plan.ts';
 import type { EnterSpec } from '../plan-enter.ts';
 import { planThread, type ThreadSpec } from '../plan-thread.ts';

@@ -103,6 +103,32 @@ export const NSFS = {
   NS_GET_ID: 0x8008b70d,
 } as const;
 
+/** linux/sockios.h */
+export const SOCKIOS = { SIOCGSKNS: 0x894c } as const;
+
+/** linux/pidfd.h: what opens a namespace of the process behind a pidfd; since Linux 6.11. */
+export const PIDFD_NAMESPACES = {
+  PIDFD_GET_CGROUP_NAMESPACE: 0xff01,
+  PIDFD_GET_IPC_NAMESPACE: 0xff02,
+  PIDFD_GET_MNT_NAMESPACE: 0xff03,
+  PIDFD_GET_NET_NAMESPACE: 0xff04,
+  PIDFD_GET_PID_NAMESPACE: 0xff05,
+  PIDFD_GET_TIME_NAMESPACE: 0xff07,
+  PIDFD_GET_USER_NAMESPACE: 0xff09,
+  PIDFD_GET_UTS_NAMESPACE: 0xff0a,
+} as const;
+
+/** linux/exportfs.h, linux/fcntl.h, linux/nsfs.h: handles of namespaces; since Linux 6.18. */
+export const NSFS_HANDLE = {
+  FD_NSFS_ROOT: -10003,
+  FILEID_NSFS: 0xf1,
+  /** struct nsfs_file_handle: u64 ns_id, u32 ns_type, u32 ns_inum. */
+  size: 16,
+} as const;
+
+/** linux/magic.h */
+export const PID_FS_MAGIC = 0x50494446;
+
 /** linux/ipc.h, linux/sem.h, linux/shm.h */
 export const IPC = {
   IPC_RMID: 0,
