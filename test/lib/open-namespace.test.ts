@@ -4,7 +4,7 @@ import { withoutRunner } from '../without-runner.ts';
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-const suite = file('./open-namespace-suite.js');
+const suite = fileURLToPath(new URL('./open-namespace-suite.js', import.meta.url));
 const isRoot = process.geteuid?.() === 0;
 const TIMEOUT_MS = 60_000;
 
