@@ -17,7 +17,7 @@ import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { OP, RECORD } from '../program/layout.ts';
 import { addCgroupWrites } from './cgroup-ops.ts';
 import { addCredentials } from './credential-ops.ts';
-import { addEnter, addEnteredIds } from './enter-ops.ts';
+import { addEnter, addEnteredIds, enteredFds } from './enter-ops.ts';
 import { addInit } from './init-ops.ts';
 import { addIpc } from './ipc/requests.ts';
 import { addMountProc, addMounts } from './mount-ops.ts';
@@ -46,6 +46,8 @@ export interface Mailbox {
   readonly status: number;
   /** The pipe on which the child waits until its id maps are written: [the child's end, ours]; null without. */
   readonly go: number | null;
+  /** The fds of what is entered, one after the other. */
+  readonly entered: number;
   /** The one of `pipes` that is a socket, through which the master of a terminal comes; -1 for none. */
   readonly socket: number;
   /** Pipes of stdio: both ends as pipe2 gives them; null where there is none. With init one more, where it tells how the command ended. */
@@ -53,11 +55,13 @@ export interface Mailbox {
 }
 
 /** Lays out the mailbox in the child's program. */
-export const addMailbox = (program: ProgramBuilder, { idMap, stdio, init, pty }: SpawnPlan): Mailbox => {
+export const addMailbox = (program: ProgramBuilder, plan: SpawnPlan): Mailbox => {
+  const { idMap, stdio, init, pty } = plan;
   const pair = (): number => program.int32s(-1, -1);
   return {
     status: pair(),
     go: idMap?.writer === 'parent' ? pair() : null,
+    entered: program.int32s(...enteredFds(plan)),
     pipes: [
       ...stdio.map(({ type }) => (type === 'pipe' ? pair() : null)),
       ...(init ? [pair()] : []),
@@ -163,7 +167,7 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
     program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
     program.place(proceed);
   }
-  addEnter(program, plan.enter, fail);
+  addEnter(program, plan.enter, mailbox.entered, fail);
   const caller = addCallerSide(program, plan.network, fail);
   addUnshare(program, placement, fail);
   addTimeOffsets(program, plan, fail);

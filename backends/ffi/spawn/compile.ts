@@ -52,6 +52,7 @@ const translated = (mailbox: Mailbox, distance: number): Mailbox => ({
   status: mailbox.status + distance,
   socket: mailbox.socket,
   go: mailbox.go === null ? null : mailbox.go + distance,
+  entered: mailbox.entered + distance,
   pipes: mailbox.pipes.map((pair) => (pair === null ? null : pair + distance)),
 });
 

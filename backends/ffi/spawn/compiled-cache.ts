@@ -4,12 +4,15 @@ import { type Host, layOut } from '../host.ts';
 import type { Arena } from '../memory.ts';
 import type { MappedMemory } from '../native.ts';
 import { type CompiledSpawn, compileSpawn, type Manner, spaceFor } from './compile.ts';
+import { enteredFds, withoutFds } from './enter-ops.ts';
 
 /** A compiled spawn that lies in an arena of its own, with its memory as it was before it ran. */
 interface Entry {
   key: string | null;
   readonly arena: Arena;
   compiled: CompiledSpawn | null;
+  /** Where the arena's memory is, and the same as 32-bit numbers. */
+  address: number;
   words: Int32Array;
   pristine: Int32Array;
 }
@@ -29,7 +32,8 @@ const keyOf = (
   if (plan.ipc !== null) return null;
   // What is mounted below a source, which goes by in a walk, changes.
   if (mountApi === 'path' && plan.mounts.length > 0) return null;
-  return `${vehicle?.exec} ${clone3} ${intoCgroup} ${measured} ${JSON.stringify(plan)}`;
+  const alike = plan.enter === null ? plan : { ...plan, enter: withoutFds(plan) };
+  return `${vehicle?.exec} ${clone3} ${intoCgroup} ${measured} ${JSON.stringify(alike)}`;
 };
 
 /** Compiles spawns, and finds those again that it has compiled lately: a command is seldom started only once. */
@@ -48,11 +52,13 @@ export class CompiledCache {
     if (known !== undefined && known.compiled !== null) {
       this.#use(known);
       known.words.set(known.pristine);
+      known.words.set(enteredFds(plan), (known.compiled.mailbox.entered - known.address) / 4);
       return ok(known.compiled);
     }
     const entry = this.#leastUsed();
     entry.key = null;
     const build = (memory: MappedMemory): CompiledSpawn => {
+      entry.address = memory.address;
       entry.words = memory.words;
       return compileSpawn(plan, manner, memory, this.#host.arch);
     };
@@ -73,7 +79,8 @@ export class CompiledCache {
     const oldest = this.#entries[MOST_ENTRIES - 1];
     if (oldest !== undefined) return oldest;
     const none = new Int32Array(0);
-    const made: Entry = { key: null, arena: this.#host.makeArena(), compiled: null, words: none, pristine: none };
+    const arena = this.#host.makeArena();
+    const made: Entry = { key: null, arena, compiled: null, address: 0, words: none, pristine: none };
     this.#entries.push(made);
     return made;
   }

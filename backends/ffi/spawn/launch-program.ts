@@ -33,7 +33,7 @@ import { RECORD } from '../program/layout.ts';
 import { addKeepCapabilities } from './capability-ops.ts';
 import { addCgroupFd, clonesIntoCgroup } from './cgroup-ops.ts';
 import { childEndOffset, type Mailbox, SETUP_FAILED_CODE } from './child-program.ts';
-import { enteredFds } from './enter-ops.ts';
+import { enteredArguments, enteredFds } from './enter-ops.ts';
 import { addOwnIdMaps } from './id-map-ops.ts';
 import type { Placement } from './placement.ts';
 import { CLONE_FLAGS } from './set-up-ops.ts';
@@ -292,7 +292,8 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
     // In the child's own fd table: in Node's they stay close-on-exec at every moment.
     keep(statusWrite);
     if (mailbox.go !== null) keep(int32At(mailbox.go, 'go.r'));
-    for (const fd of new Set([...givenFds(plan), ...enteredFds(plan)])) keep(num(fd));
+    for (const fd of new Set(givenFds(plan))) keep(num(fd));
+    if (plan.enter !== null) enteredFds(plan).map(enteredArguments(plan.enter, mailbox.entered)).forEach(keep);
     for (const [fd, pair] of mailbox.pipes.entries()) {
       if (pair !== null) keep(int32At(pair + childEndOffset(fd), `pipe${fd}`));
     }

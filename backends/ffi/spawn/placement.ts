@@ -12,19 +12,29 @@ export interface Placement {
   readonly unshare: readonly NamespaceType[];
   /** By one more clone in the carrier; null when there is none. */
   readonly nested: readonly NamespaceType[] | null;
+  /** That clone lives in the carrier's memory, while the carrier waits for its execve. */
+  readonly borrows: boolean;
 }
 
 /** The order of unshare: cgroup last, because its root is the cgroup that the process is in by then. */
 const DEAR: readonly NamespaceType[] = ['time', 'net', 'mnt', 'cgroup'];
 
 /** What is made beside joined namespaces is made after the joining, and belongs to the user namespace that was joined. */
-const placeAfterEntering = (types: readonly NamespaceType[], joinsPid: boolean, host: HostKind): Placement => {
+const placeAfterEntering = (
+  types: readonly NamespaceType[],
+  joins: readonly NamespaceType[],
+  init: boolean,
+  host: HostKind,
+): Placement => {
+  const joinsPid = joins.includes('pid');
   const clones = joinsPid || types.includes('pid') || types.includes('time');
   const cheap = NAMESPACE_TYPES.filter((type) => !DEAR.includes(type) && type !== 'pid');
   return {
     clone: [],
     unshare: [...DEAR, ...cheap].filter((type) => types.includes(type)),
     nested: clones && host === 'carrier' ? types.filter((type) => type === 'pid') : null,
+    // The kernel lets nobody into a time namespace who shares memory, and an init never executes anything.
+    borrows: !init && !types.includes('time') && !joins.includes('time'),
   };
 };
 
@@ -34,26 +44,29 @@ const placeAfterEntering = (types: readonly NamespaceType[], joinsPid: boolean, 
  * A time namespace holds only children of the one who unshared it (before Linux 6.3 execve did not enter it either), so
  * that with `time` the carrier clones once more, and pid 1 has to be that clone.
  */
-export const place = ({ namespaces: types, enter, owner }: SpawnPlan, host: HostKind): Placement => {
+export const place = ({ namespaces: types, enter, owner, init }: SpawnPlan, host: HostKind): Placement => {
   // Everything but the user namespace itself, which is made as its owner, belongs to it.
   if (owner !== null)
     return placeAfterEntering(
       types.filter((type) => type !== 'user'),
-      false,
+      [],
+      init,
       host,
     );
   if (enter !== null)
     return placeAfterEntering(
       types,
-      enter.joins.some(({ type }) => type === 'pid'),
+      enter.joins.map(({ type }) => type),
+      init,
       host,
     );
-  if (host === 'straight') return { clone: types, unshare: [], nested: null };
+  if (host === 'straight') return { clone: types, unshare: [], nested: null, borrows: false };
   const nested = types.includes('time');
   const inNested = (type: NamespaceType): boolean => nested && type === 'pid';
   return {
     clone: types.filter((type) => !DEAR.includes(type) && !inNested(type)),
     unshare: DEAR.filter((type) => types.includes(type)),
     nested: nested ? types.filter(inNested) : null,
+    borrows: false,
   };
 };

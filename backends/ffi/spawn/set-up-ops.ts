@@ -30,25 +30,39 @@ export const addUnshare = (program: ProgramBuilder, { unshare }: Placement, fail
 /**
  * Clones once more, as a sibling: the clone goes on with the program, and the carrier reports its pid and ends.
  */
-export const addNestedClone = (program: ProgramBuilder, { nested }: Placement, status: Argument, fail: Label): void => {
+export const addNestedClone = (
+  program: ProgramBuilder,
+  { nested, borrows }: Placement,
+  status: Argument,
+  fail: Label,
+): void => {
   if (nested === null) return;
   const record = program.int32s(RECORD_KIND.pid, -1, 0, 0, 0, 0);
+  const sharing = borrows ? CLONE.CLONE_VM | CLONE.CLONE_VFORK : 0;
   const flags = nested.reduce(
     (all, type) => all | NAMESPACES[type].cloneFlag,
-    CLONE.CLONE_PARENT | CLONE.CLONE_PARENT_SETTID,
+    CLONE.CLONE_PARENT | CLONE.CLONE_PARENT_SETTID | sharing,
   );
   const child = program.label();
   const options = { step: 'clone', onError: fail } as const;
+  const clone = [words(flags, CLONE_FLAGS), NULL, shown(record + RECORD.pid, '&pid')];
+  const tell = (): void => {
+    program.op('write', [status, shown(record, '{pid}'), num(RECORD.size)], options);
+  };
+  if (borrows) {
+    program.op('clone', clone, { ...options, onZero: child, namespaces: nested });
+    program.op('exit_group', [num(0)], options);
+    program.place(child);
+    // It stands in the memory of both before the clone runs.
+    tell();
+    return;
+  }
   // The clone waits for the carrier's end, so that its pid stands in the status pipe before whatever it has to say.
   const order = program.int32s(-1, -1);
   program.op('pipe2', [shown(order, 'order'), words(OPEN.O_CLOEXEC, OPEN)], options);
   // The exit signal of a CLONE_PARENT child is its parent's; the stack is copied with all memory.
-  program.op('clone', [words(flags, CLONE_FLAGS), NULL, shown(record + RECORD.pid, '&pid')], {
-    ...options,
-    onZero: child,
-    namespaces: nested,
-  });
-  program.op('write', [status, shown(record, '{pid}'), num(RECORD.size)], options);
+  program.op('clone', clone, { ...options, onZero: child, namespaces: nested });
+  tell();
   program.op('exit_group', [num(0)], options);
   program.place(child);
   const go = program.label();
