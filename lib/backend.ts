@@ -63,6 +63,8 @@ export interface Backend {
   readonly available: () => Result<string, BackendUnavailable>;
   /** Starts a child. Returns as soon as the caller is free to go on; the rest happens in the background. */
   readonly launch: (plan: SpawnPlan) => Result<Launched, LaunchError>;
+  /** The fds that a plan enters are needed until `started` has settled, and not only until `launch` has returned. */
+  readonly launchesLater?: true;
   /** What `launch` would do, for a person to read; runs nothing. */
   readonly explain: (plan: SpawnPlan) => Result<string, LaunchError>;
   /** Does one spawn from start to reaping, with the calling thread blocked, and tells how long it took. */

@@ -51,7 +51,7 @@ const prepareEnter = (
   const { uid: _uid, gid: _gid, ...rest } = spec;
   // What can be found wrong without the target is found first.
   return prepareSpawn(command, args, rest).andThen((first) =>
-    openEntry(target, spec, first.backend.name).andThen((entry) => {
+    openEntry(target, spec, first.backend).andThen((entry) => {
       const { backend } = first;
       const { env } = entry;
       const prepared: Result<Prepared, EnterError> =
@@ -102,7 +102,10 @@ export const enter = (
   if (opened.isErr()) return errAsync(opened.error);
   const { prepared, entry } = opened.value;
   const finish = async (): Promise<Result<Child, EnterError>> => {
-    const started = await startPrepared(prepared, spec);
+    const starting = startPrepared(prepared, spec);
+    // Earlier is cheaper: the child still has the same files open.
+    if (prepared.backend.launchesLater !== true) entry.close();
+    const started = await starting;
     entry.close();
     return started;
   };

@@ -78,7 +78,7 @@ export {
   type WaitSpec,
 } from './ipc-namespace.ts';
 export type { IpcError, StopSpec } from './ipc-perform.ts';
-export type { KernelReader, Question, Relations, Step } from './kernel-reader.ts';
+export type { KernelReader, OpenedNamespace, Question, Relations, Step } from './kernel-reader.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
 export { measureOperation } from './measure-operation.ts';
 export type { Mounter, MountRefusal } from './mounter.ts';

@@ -1,7 +1,9 @@
+import { closeSync } from 'node:fs';
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
-import type { IpcRun } from './backend.ts';
+import type { Backend, IpcRun } from './backend.ts';
 import { ERRNO } from './errno.ts';
 import { type EnterError, type ExitLost, type IpcFailed, invalidOption, ipcFailed, unsupported } from './errors.ts';
+import { readerOf } from './inspect/file-reader.ts';
 import type { IpcAnswer, IpcRequest } from './ipc.ts';
 import type { NamespaceType } from './namespace.ts';
 import { NamespaceHandle } from './namespace-handle.ts';
@@ -34,7 +36,7 @@ const LONGEST_TIMEOUT_MS = 0x7fffffff;
 const SIGKILL = 9;
 
 /** Opens the target; null: the calling thread is in that namespace already. */
-const openTarget = (target: readonly EnterTarget[], backend: string): Result<Entry | null, EnterError> => {
+const openTarget = (target: readonly EnterTarget[], backend: Backend): Result<Entry | null, EnterError> => {
   if (target.length === 0) return ok(null);
   const process = target.find((one): one is ProcessTarget | ProcessHandle => !(one instanceof NamespaceHandle));
   if (process === undefined) return openEntry(target, {}, backend);
@@ -42,8 +44,11 @@ const openTarget = (target: readonly EnterTarget[], backend: string): Result<Ent
   const given = process instanceof ProcessHandle;
   const held: Result<ProcessHandle, EnterError> = given ? ok(process) : openProcess(process);
   return held.andThen((handle) => {
-    const entry = handle.foreignTypes().andThen((foreign): Result<Entry | null, EnterError> => {
-      const types = TYPES.filter((type) => foreign.includes(type));
+    const foreign = handle.openNamespaces(readerOf(backend), TYPES, true).map((joins) => {
+      for (const { fd } of joins) closeSync(fd);
+      return joins.map(({ type }) => type);
+    });
+    const entry = foreign.andThen((types): Result<Entry | null, EnterError> => {
       // Who is in the same ipc namespace needs no other rights than it has.
       return types.includes('ipc') || handles.length > 0
         ? openEntry([handle, ...handles], { types }, backend)
@@ -101,7 +106,7 @@ const perform = async (
   const opened = openBackend(spec.backend);
   if (opened.isErr()) return err(opened.error);
   const { backend } = opened.value;
-  const entered = openTarget(target, backend.name);
+  const entered = openTarget(target, backend);
   if (entered.isErr()) return err(entered.error);
   const entry = entered.value;
   const close = (): void => entry?.close();

@@ -21,6 +21,14 @@ export interface Relations {
   readonly ownerUid: number | null;
 }
 
+/** A namespace of a process, opened; or why not. */
+export interface OpenedNamespace {
+  /** The caller's to close; an errno, negated, when it could not be opened. */
+  readonly fd: number;
+  /** The calling thread is in it itself; null: this kernel has no namespaces of that type. */
+  readonly own: boolean | null;
+}
+
 /** What answers many small questions at once; one that has no answer is null. */
 export interface KernelReader {
   /** The texts of links, each cut after 63 bytes. */
@@ -31,4 +39,6 @@ export interface KernelReader {
   readonly relations: (questions: readonly Question[]) => readonly (Relations | null)[];
   /** The nsid that the caller's network namespace has for others, by open fds of them; -1 for none. See ip-netns(8). */
   readonly netNsIds: (fds: readonly number[]) => readonly (number | null)[];
+  /** Opens namespaces of a process, which is given by an open fd of its directory in /proc; one answer for each type. */
+  readonly openNamespaces: (directory: number, types: readonly NamespaceType[]) => readonly OpenedNamespace[];
 }

@@ -1,6 +1,9 @@
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { err, ok, type Result } from 'neverthrow';
+import type { Backend } from './backend.ts';
 import { type EnterError, type InvalidOption, invalidOption, namespaceUnavailable, unsupported } from './errors.ts';
+import { readerOf } from './inspect/file-reader.ts';
+import type { KernelReader } from './kernel-reader.ts';
 import { isNamespaceType, NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
 import { NamespaceHandle } from './namespace-handle.ts';
 import type { EnterPlan, JoinPlan } from './plan.ts';
@@ -87,6 +90,8 @@ const sortTargets = (target: EnterTarget | readonly EnterTarget[]): Result<Targe
   }
   return ok({ process: processes[0] ?? null, handles });
 };
+
+const DENY = Buffer.from('deny');
 
 const SWITCHES = [
   'targetEnv',
@@ -205,28 +210,22 @@ const readContext = (handle: ProcessHandle, backend: string): Opened<string> => 
 };
 
 /** Whether groups cannot be dropped in the user namespace of a process, which every process there has kept then. */
-const deniesSetgroups = (handle: ProcessHandle | null): boolean =>
-  handle?.read('setgroups').match(
-    (text) => text.toString('latin1').startsWith('deny'),
-    () => false,
-  ) === true;
+const deniesSetgroups = (reader: KernelReader, handle: ProcessHandle | null): boolean =>
+  handle !== null && reader.readFiles([handle.path('setgroups')], DENY.length)[0]?.equals(DENY) === true;
 
 const openJoins = (
   fds: Fds,
   handle: ProcessHandle | null,
   { handles }: Targets,
   types: EnterSpec['types'],
+  reader: KernelReader,
 ): Opened<readonly JoinPlan[]> => {
   const joins = new Map<NamespaceType, number>(handles.map(({ type, fd }) => [type, fd]));
   if (handle !== null) {
-    const wanted = types === undefined ? handle.foreignTypes() : ok(types);
-    if (wanted.isErr()) return err(wanted.error);
-    for (const type of wanted.value) {
-      if (joins.has(type)) continue;
-      const opened = handle.open(`ns/${type}`, constants.O_RDONLY);
-      if (opened.isErr()) return err(opened.error);
-      joins.set(type, fds.keep(opened.value));
-    }
+    const wanted = (types ?? NAMESPACE_TYPES).filter((type) => !joins.has(type));
+    const opened = handle.openNamespaces(reader, wanted, types === undefined);
+    if (opened.isErr()) return err(opened.error);
+    for (const { type, fd } of opened.value) joins.set(type, fds.keep(fd));
   }
   return ok(
     NAMESPACE_TYPES.flatMap((type) => {
@@ -241,12 +240,14 @@ const openAll = (
   handle: ProcessHandle | null,
   targets: Targets,
   spec: EnterSpec,
-  backend: string,
+  backend: Pick<Backend, 'name' | 'reader'>,
 ): Opened<Entry> => {
+  const { name } = backend;
+  const reader = readerOf(backend);
   const asked = <T>(wanted: boolean | undefined, open: (handle: ProcessHandle) => Opened<T>): Opened<T | null> =>
     wanted === true && handle !== null ? open(handle) : ok(null);
   const { uid, gid, userParent, preserveCredentials } = spec;
-  return openJoins(fds, handle, targets, spec.types).andThen((joins) => {
+  return openJoins(fds, handle, targets, spec.types, reader).andThen((joins) => {
     const user = joins.find(({ type }) => type === 'user');
     const owned = user ?? joins[0];
     if (userParent === true && owned === undefined) {
@@ -255,8 +256,8 @@ const openAll = (
     const becomesRoot = (user !== undefined || userParent === true) && preserveCredentials !== true ? 0 : null;
     return openDirectory(fds, handle, 'root', spec.targetRoot).andThen((root) =>
       openDirectory(fds, handle, 'cwd', spec.targetCwd).andThen((workingDirectory) =>
-        asked(spec.joinCgroup, (process) => openCgroup(fds, process, backend)).andThen((cgroupProcs) =>
-          asked(spec.followContext, (process) => readContext(process, backend)).andThen((securityContext) =>
+        asked(spec.joinCgroup, (process) => openCgroup(fds, process, name)).andThen((cgroupProcs) =>
+          asked(spec.followContext, (process) => readContext(process, name)).andThen((securityContext) =>
             asked(spec.targetEnv, readEnvironment).map((env): Entry => {
               const userParentOf = userParent === true ? (owned?.fd ?? null) : null;
               const plan: EnterPlan = {
@@ -268,7 +269,7 @@ const openAll = (
                 securityContext,
                 uid: uid ?? becomesRoot,
                 gid: gid ?? becomesRoot,
-                dropGroups: (gid ?? becomesRoot) !== null && !(user !== undefined && deniesSetgroups(handle)),
+                dropGroups: (gid ?? becomesRoot) !== null && !(user !== undefined && deniesSetgroups(reader, handle)),
               };
               return { plan, env, close: fds.close };
             }),
@@ -287,7 +288,7 @@ const openAll = (
 export const openEntry = (
   target: EnterTarget | readonly EnterTarget[],
   spec: EnterSpec,
-  backend: string,
+  backend: Pick<Backend, 'name' | 'reader'>,
 ): Opened<Entry> =>
   sortTargets(target).andThen(
     (targets): Opened<Entry> =>

@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { err, ok, type Result } from 'neverthrow';
 import { askNsfs } from './ask-nsfs.ts';
 import { Child } from './child.ts';
@@ -14,7 +14,9 @@ import {
   type Unsupported,
   unsupported,
 } from './errors.ts';
-import { NAMESPACE_TYPES, type NamespaceType } from './namespace.ts';
+import type { KernelReader } from './kernel-reader.ts';
+import type { NamespaceType } from './namespace.ts';
+import type { JoinPlan } from './plan.ts';
 import type { BackendChoice } from './spec.ts';
 
 /** Who is meant: a process id, a child of this library's, an open pidfd, or a pid with the inode of its pidfd. */
@@ -89,19 +91,30 @@ export class ProcessHandle implements Disposable {
     }
   }
 
-  /** @internal The namespace types that this process is in by another namespace than the caller. */
-  foreignTypes(): Result<readonly NamespaceType[], ProcessGone | NamespaceUnavailable> {
-    const types: NamespaceType[] = [];
-    for (const type of NAMESPACE_TYPES) {
-      const name = `ns/${type}`;
-      // A type that this kernel has not is no type of the target's either.
-      const own = readLink(`/proc/thread-self/${name}`);
-      if (typeof own === 'number') continue;
-      const link = readLink(this.path(name));
-      if (typeof link === 'number') return err(this.#failed(name, link));
-      if (link !== own) types.push(type);
+  /**
+   * @internal Opens its namespaces.
+   *
+   * @param foreignOnly - leaves out what the calling thread is in already, and what this kernel has not
+   * @returns fds that are the caller's; none is open after an error
+   */
+  openNamespaces(
+    reader: Pick<KernelReader, 'openNamespaces'>,
+    types: readonly NamespaceType[],
+    foreignOnly: boolean,
+  ): Result<readonly JoinPlan[], ProcessGone | NamespaceUnavailable> {
+    if (this.#fd < 0) return err(processGone(this.pid));
+    const joins: JoinPlan[] = [];
+    let failure: { readonly name: string; readonly code: number } | null = null;
+    for (const [index, { fd, own }] of reader.openNamespaces(this.#fd, types).entries()) {
+      const type = types[index] as NamespaceType;
+      const isWanted = !foreignOnly || own === false;
+      if (fd >= 0 && isWanted) joins.push({ type, fd });
+      else if (fd >= 0) closeSync(fd);
+      else if (isWanted) failure ??= { name: `ns/${type}`, code: -fd };
     }
-    return ok(types);
+    if (failure === null) return ok(joins);
+    for (const { fd } of joins) closeSync(fd);
+    return err(this.#failed(failure.name, failure.code));
   }
 
   /** Lets go of the process. May be called more than once. */
@@ -123,14 +136,6 @@ export class ProcessHandle implements Disposable {
     return namespaceUnavailable(`/proc/${this.pid}/${name}`, code);
   }
 }
-
-const readLink = (path: string): string | number => {
-  try {
-    return readlinkSync(path);
-  } catch (error) {
-    return errnoOf(error);
-  }
-};
 
 const openDirectory = (pid: number): Result<ProcessHandle, ProcessGone | NamespaceUnavailable> => {
   try {

@@ -1,9 +1,10 @@
 import { ok, type Result } from 'neverthrow';
 import type { KernelReader, Question, Relations } from '../../lib/kernel-reader.ts';
 import { NAMESPACES, type NamespaceType } from '../../lib/namespace.ts';
-import { AT, NSFS, OPEN } from './abi/constants.ts';
+import { AT, NSFS, OPEN, STAT } from './abi/constants.ts';
 import { type Host, layOut } from './host.ts';
 import type { Arena } from './memory.ts';
+import { namespaceOpener } from './namespace-opener.ts';
 import { type Argument, num, resultOf, shown, words } from './program/argument.ts';
 import { ProgramBuilder } from './program/builder.ts';
 
@@ -12,8 +13,6 @@ const AT_ONCE = 512;
 /** A namespace takes a dozen ops, and one for each step up. */
 const QUESTIONS_AT_ONCE = 1_024;
 const LINK_SIZE = 63;
-/** struct stat of x86-64 and of arm64 begin alike: st_dev, st_ino. */
-const STAT = { inode: 8, size: 144 } as const;
 
 const TYPE_OF_FLAG = new Map<number, NamespaceType>(
   Object.entries(NAMESPACES).map(([type, { cloneFlag }]) => [cloneFlag, type as NamespaceType]),
@@ -239,6 +238,7 @@ const createReader = (host: Host): KernelReader => {
   return {
     readLinks,
     readFiles,
+    openNamespaces: namespaceOpener(host),
     relations: (questions) =>
       inPieces(questions, QUESTIONS_AT_ONCE, (piece) =>
         runProgram(host, arena, piece.length * 2_048, (program) => {

@@ -25,6 +25,7 @@ export const createShellBackend = (findTools: () => Result<Tools, string>): Back
         ({ version, shells }) => `unshare from util-linux ${version}, ${shells.map(({ kind }) => kind).join(', ')}`,
       ),
     launch: (plan) => compiled(plan).map((line) => launch(plan, line)),
+    launchesLater: true,
     explain: (plan) => compiled(plan).map((line) => explainLine(plan, line)),
     ipc: (plan, requests) =>
       tools().andThen((found) =>

@@ -1,5 +1,8 @@
 import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
-import type { KernelReader } from '../kernel-reader.ts';
+import type { Backend } from '../backend.ts';
+import type { KernelReader, OpenedNamespace } from '../kernel-reader.ts';
+import type { NamespaceType } from '../namespace.ts';
+import { errnoOf } from '../process-handle.ts';
 
 const orNull = <T>(read: () => T): T | null => {
   try {
@@ -20,10 +23,26 @@ const readStart = (path: string, size: number): Buffer => {
   }
 };
 
+const openNamespace = (directory: number, type: NamespaceType): OpenedNamespace => {
+  const link = `/proc/self/fd/${directory}/ns/${type}`;
+  const own = orNull(() => readlinkSync(`/proc/thread-self/ns/${type}`));
+  try {
+    const isOwn = readlinkSync(link) === own;
+    return { fd: openSync(link, 'r'), own: own === null ? null : isOwn };
+  } catch (error) {
+    return { fd: -errnoOf(error), own: own === null ? null : false };
+  }
+};
+
 /** Reads one by one, through Node.js; what only an ioctl tells stays unknown. */
 export const fileReader: KernelReader = {
   readLinks: (paths) => paths.map((path) => orNull(() => readlinkSync(path).slice(0, 63))),
   readFiles: (paths, mostBytes) => paths.map((path) => orNull(() => readStart(path, mostBytes))),
   relations: (questions) => questions.map(() => null),
   netNsIds: (fds) => fds.map(() => null),
+  openNamespaces: (directory, types) => types.map((type) => openNamespace(directory, type)),
 };
+
+/** What a backend reads with; a backend without a reader of its own, or that cannot have it here, leaves it to files. */
+export const readerOf = ({ reader }: Pick<Backend, 'reader'>): KernelReader =>
+  reader?.().unwrapOr(fileReader) ?? fileReader;

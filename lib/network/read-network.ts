@@ -41,8 +41,7 @@ const read = async (
   const { readNetwork: ask } = backend;
   if (ask === undefined)
     return err(unsupported(backend.name, 'reading a network', 'the ffi backend, or "ip -j" in it'));
-  const entry: Result<Entry | null, EnterError> =
-    targets.length === 0 ? ok(null) : openEntry(targets, {}, backend.name);
+  const entry: Result<Entry | null, EnterError> = targets.length === 0 ? ok(null) : openEntry(targets, {}, backend);
   if (entry.isErr()) return err(entry.error);
   const plan = {
     ...plainPlan('ns-network', []),

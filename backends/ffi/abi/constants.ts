@@ -210,3 +210,6 @@ export const SIOCSIFFLAGS = 0x8914;
 export const IFREQ = { name: 0, flags: 16, size: 40 } as const;
 /** linux/if.h: IFF_UP and IFF_RUNNING. */
 export const IFF_UP_RUNNING = 0x41;
+
+/** struct stat begins alike on x86-64 and on arm64: st_dev, st_ino. */
+export const STAT = { inode: 8, size: 144 } as const;

@@ -118,6 +118,26 @@ export const entering: readonly Claim[] = [
       }),
   },
   {
+    title: 'enter() in turns, and at once, runs each command where it was asked to',
+    needs: ['user-namespaces'],
+    unsupportedOn: NO_USER_STRAIGHT,
+    run: (t, backend) =>
+      whileContained(backend, (zion) =>
+        whileContained(
+          backend,
+          async (matrix) => {
+            const names = { zion, matrix };
+            const ask = async (name: keyof typeof names): Promise<boolean> =>
+              (await inside(names[name], 'uname -n', { backend })) === name;
+            for (let turn = 0; turn < 3; turn += 1) t.ok((await ask('zion')) && (await ask('matrix')));
+            const order = ['zion', 'matrix', 'matrix', 'zion'] as const;
+            t.strictSame(await Promise.all(order.map(ask)), [true, true, true, true]);
+          },
+          { hostname: 'matrix' },
+        ),
+      ),
+  },
+  {
     title: 'enter() takes handles of namespaces, also when their processes are gone',
     needs: ['root'],
     run: async (t, backend) => {
