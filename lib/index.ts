@@ -59,25 +59,12 @@ export type {
   Unseen,
 } from './inspect/model.ts';
 export type { IpAddress, IpNetwork } from './ip-address.ts';
+export type { IpcLimits, IpcListing, IpcObject, MemoryInfo, QueueInfo, SemaphoresInfo } from './ipc/listing.ts';
+export { Ipc, type IpcSpec, ipc, type PosixQueue } from './ipc/namespace.ts';
+export type { IpcError, StopSpec } from './ipc/perform.ts';
+export { PosixMemory, type PosixMemoryInfo, posixMemory } from './ipc/posix-memory.ts';
+export { type CreateSpec, type IpcMessage, type SemaphoreDetail, SystemVIpc, type WaitSpec } from './ipc/system-v.ts';
 export type { IpcAnswer, IpcRequest, SemaphoreOperation } from './ipc.ts';
-export type {
-  IpcLimits,
-  IpcListing,
-  IpcObject,
-  MemoryInfo,
-  QueueInfo,
-  SemaphoresInfo,
-} from './ipc-listing.ts';
-export {
-  type CreateSpec,
-  Ipc,
-  type IpcMessage,
-  type IpcSpec,
-  ipc,
-  type PosixQueue,
-  type WaitSpec,
-} from './ipc-namespace.ts';
-export type { IpcError, StopSpec } from './ipc-perform.ts';
 export type { KernelReader, OpenedNamespace, Question, Relations, Step } from './kernel-reader.ts';
 export { type MeasureSpec, measureSpawn } from './measure.ts';
 export { measureOperation } from './measure-operation.ts';

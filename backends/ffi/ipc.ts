@@ -1,7 +1,6 @@
-import type { Result } from 'neverthrow';
-import { ok } from 'neverthrow';
+import { err, ok, type Result } from 'neverthrow';
 import type { IpcRun } from '../../lib/backend.ts';
-import type { LaunchError } from '../../lib/errors.ts';
+import { type LaunchError, unsupported } from '../../lib/errors.ts';
 import type { IpcAnswer, IpcRequest } from '../../lib/ipc.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
 import type { Host } from './host.ts';
@@ -10,14 +9,16 @@ import { ipcDecoders } from './spawn/ipc/requests.ts';
 import { launch } from './spawn/spawn.ts';
 
 /** Has a carrier do what is asked for, in the namespaces that the plan enters. */
-export const ipc = (host: Host, plan: SpawnPlan, requests: readonly IpcRequest[]): Result<IpcRun, LaunchError> =>
-  launch(host, { ...plan, ipc: requests }).andThen((launched) =>
+export const ipc = (host: Host, plan: SpawnPlan, requests: readonly IpcRequest[]): Result<IpcRun, LaunchError> => {
+  const decoders = ipcDecoders(requests, host.arch);
+  if (decoders === null) return err(unsupported('ffi', `${requests.length} IPC requests at once`, 'fewer of them'));
+  return launch(host, { ...plan, ipc: requests }).andThen((launched) =>
     ok({
       launched,
       decode: (bytes: Buffer) => {
         const reader = new AnswerReader(bytes);
         const answers: IpcAnswer[] = [];
-        for (const decode of ipcDecoders(requests, host.arch)) {
+        for (const decode of decoders) {
           const answer = decode(reader);
           if (answer === null) return null;
           answers.push(answer);
@@ -26,3 +27,4 @@ export const ipc = (host: Host, plan: SpawnPlan, requests: readonly IpcRequest[]
       },
     }),
   );
+};

@@ -12,6 +12,7 @@ const WORDS: Readonly<Record<string, ErrnoName>> = {
   'File descriptor in bad state': 'EBADFD',
   'File exists': 'EEXIST',
   'File name too long': 'ENAMETOOLONG',
+  'File too large': 'EFBIG',
   'Filename too long': 'ENAMETOOLONG',
   'Function not implemented': 'ENOSYS',
   'I/O error': 'EIO',

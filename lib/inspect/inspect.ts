@@ -3,6 +3,7 @@ import { ok, type Result } from 'neverthrow';
 import type { BackendUnavailable, InvalidOption } from '../errors.ts';
 import type { KernelReader, Question, Relations, Step } from '../kernel-reader.ts';
 import { openBackend } from '../open.ts';
+import { commandText } from '../process-command.ts';
 import type { BackendChoice } from '../spec.ts';
 import { fileReader } from './file-reader.ts';
 import type { Inspection, NamespaceInfo } from './model.ts';
@@ -42,14 +43,6 @@ const relate = (reader: KernelReader, scan: Scan): ReadonlyMap<number, Relations
     questions = next;
   }
   return known;
-};
-
-/** The text of a command line; a kernel thread has a name only. */
-const commandText = (cmdline: Buffer | null, comm: Buffer | null): string | null => {
-  if (cmdline !== null && cmdline.length > 0) {
-    return cmdline.toString('utf8').replace(/\0+$/, '').replaceAll('\0', ' ');
-  }
-  return comm?.toString('utf8').replace(/\n$/, '') ?? null;
 };
 
 const MOST_COMMAND_BYTES = 4_096;

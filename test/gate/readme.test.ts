@@ -45,9 +45,12 @@ const fromDocComments = (file: string): Example[] =>
 
 const EXAMPLES = [
   ...fromMarkdown('README.md'),
-  ...readdirSync('lib')
-    .filter((name) => name.endsWith('.ts'))
-    .flatMap((name) => fromDocComments(`lib/${name}`)),
+  ...fromMarkdown('docs/ipc.md'),
+  ...['lib', 'lib/inspect', 'lib/ipc'].flatMap((room) =>
+    readdirSync(room)
+      .filter((name) => name.endsWith('.ts'))
+      .flatMap((name) => fromDocComments(`${room}/${name}`)),
+  ),
 ];
 
 /** A directory in which this package is installed, as it is for who uses it. */

@@ -31,6 +31,8 @@ export const OPEN = {
   O_CLOEXEC: 0o2000000,
   O_PATH: 0o10000000,
 } as const;
+/** asm/fcntl.h: a flag whose number is not that of asm-generic on arm64. */
+export const O_NOFOLLOW = { x64: 0o400000, arm64: 0o100000 } as const;
 
 /** asm-generic/fcntl.h, linux/fcntl.h */
 export const FCNTL = { F_SETFD: 2, F_DUPFD_CLOEXEC: 1030, F_ADD_SEALS: 1033 } as const;
@@ -132,7 +134,12 @@ export const PID_FS_MAGIC = 0x50494446;
 /** linux/ipc.h, linux/sem.h, linux/shm.h */
 export const IPC = {
   IPC_RMID: 0,
+  IPC_STAT: 2,
+  GETPID: 11,
+  GETVAL: 12,
   GETALL: 13,
+  GETNCNT: 14,
+  GETZCNT: 15,
   SETALL: 17,
   IPC_CREAT: 0o1000,
   IPC_EXCL: 0o2000,

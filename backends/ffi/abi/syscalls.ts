@@ -101,6 +101,11 @@ const SYSCALLS = {
   fsmount: [432, 432],
   getdents64: [217, 61],
   lseek: [8, 62],
+  munmap: [11, 215],
+  ftruncate: [77, 46],
+  pwrite64: [18, 68],
+  sendfile: [40, 71],
+  statx: [332, 291],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>;
 
 /** What the runner takes for the end of a program that Node runs. */

@@ -44,6 +44,9 @@ export interface OpInfo {
   readonly options: OpOptions;
 }
 
+/** Thrown when a program is too long, which only what a caller lists can make it. */
+export class TooManyOps extends Error {}
+
 /** Thrown when the space is too small; the one who provides the space catches it and provides more. */
 export class SpaceExhausted extends Error {}
 
@@ -81,6 +84,10 @@ export class ProgramBuilder {
   /** The address of the header; the runner's argument. */
   get base(): number {
     return this.#space.base;
+  }
+
+  get arch(): Arch {
+    return this.#space.arch;
   }
 
   /** Bytes in use, from the header on. */
@@ -160,7 +167,7 @@ export class ProgramBuilder {
   /** Appends an op; returns its index. */
   op(name: OpName, args: readonly Argument[], options: OpOptions): number {
     if (args.length > 6) throw new TypeError(`${name} has ${args.length} arguments`);
-    if (this.ops.length >= MOST_OPS) throw new TypeError(`A program has at most ${MOST_OPS} ops`);
+    if (this.ops.length >= MOST_OPS) throw new TooManyOps(`A program has at most ${MOST_OPS} ops`);
     return this.ops.push({ name, args, options }) - 1;
   }
 

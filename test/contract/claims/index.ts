@@ -23,6 +23,7 @@ import { options } from './options.ts';
 import { processes } from './processes.ts';
 import { ptys } from './ptys.ts';
 import { roots } from './roots.ts';
+import { sharedMemory } from './shared-memory.ts';
 import { signals } from './signals.ts';
 import { stdio } from './stdio.ts';
 import { stopping } from './stopping.ts';
@@ -55,6 +56,7 @@ export const CLAIMS = {
   cleaningUp,
   entering,
   interprocess,
+  sharedMemory,
   foundingArticle,
   failures,
   options,

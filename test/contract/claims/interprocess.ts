@@ -1,8 +1,17 @@
-import { readFileSync } from 'node:fs';
-import { type Child, type Ipc, type IpcListing, ipc, openNamespace } from '../../../lib/index.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import {
+  type Child,
+  ERRNO,
+  enter,
+  type Ipc,
+  type IpcListing,
+  type IpcRequest,
+  ipc,
+  openNamespace,
+} from '../../../lib/index.ts';
 import { made } from '../caller.ts';
 import type { BackendName, Claim } from '../claim.ts';
-import { whileRunning } from '../inside.ts';
+import { whileRunning, withChild } from '../inside.ts';
 import { failure, value } from '../outcome.ts';
 
 const STRAIGHT = 'a call that waits would keep Node.js waiting';
@@ -118,10 +127,27 @@ export const interprocess: readonly Claim[] = [
         const stopped = inside.receive(id, { signal: abort.signal });
         abort.abort();
         await failure(stopped, 'aborted');
-        const removed = inside.receive(id);
-        while ((await value(inside.list())).queues[0]?.lastReceivePid === undefined);
+      }),
+  },
+  {
+    title: 'receive() that waits says EIDRM when its queue is removed',
+    needs: ['namespaces'],
+    unsupportedOn: CALLS,
+    run: (t, backend) =>
+      apart(backend, async (inside) => {
+        const id = await value(inside.createQueue());
+        await value(inside.send(id, Buffer.from('here I am')));
+        const receive = { type: 'queue-receive', id, messageType: 0, mostBytes: 64, wait: true } as const;
+        const waiting = inside.perform([receive, receive]);
+        // Who took the first message is who is to wait for a second one, and nothing else lets that process sleep.
+        let pid = 0;
+        while (pid === 0) pid = (await value(inside.list())).queues[0]?.lastReceivePid ?? 0;
+        while (!/\) S /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))) await value(inside.list());
         await value(inside.removeQueue(id));
-        t.match((await failure(removed, 'ipc-failed')).errno, /EIDRM|EINVAL/);
+        const [first, second] = await value(waiting);
+        t.equal(first?.bytes.toString(), 'here I am');
+        t.equal(second?.result, -ERRNO.EIDRM);
+        t.match(second?.call, /^msgrcv\(/);
       }),
   },
   {
@@ -145,6 +171,82 @@ export const interprocess: readonly Claim[] = [
         t.strictSame(await value(inside.semaphoreValues(id)), [0, 2, 3]);
         t.equal((await failure(inside.setSemaphores(id, [1]), 'invalid-option')).option, 'values');
         t.equal((await failure(inside.semaphoreValues(id + 1), 'ipc-failed')).errno, 'EINVAL');
+      }),
+  },
+  {
+    title: 'semaphoreValues() and setSemaphores() hold as many as a set may have',
+    needs: ['namespaces'],
+    unsupportedOn: CALLS,
+    run: (t, backend) =>
+      apart(backend, async (inside) => {
+        const most = (await value(inside.list())).limits.semaphoresPerSet ?? 0;
+        const count = Math.min(most, 32_768);
+        const id = await value(inside.createSemaphores(count));
+        const values = Array.from({ length: count }, (_, index) => index % 32_768);
+        await value(inside.setSemaphores(id, values));
+        t.strictSame(await value(inside.semaphoreValues(id)), values);
+        t.equal((await failure(inside.setSemaphores(id, values.slice(1)), 'invalid-option')).option, 'values');
+      }),
+  },
+  {
+    title: 'semaphoreValues() of a set that was replaced by a larger one of the same id overwrites nothing',
+    needs: ['root'],
+    unsupportedOn: CALLS,
+    run: (t, backend) =>
+      apart(backend, async (inside, target) => {
+        /** Sets a sysctl of the target's namespace. */
+        const set = async (name: string, text: string): Promise<void> => {
+          const script = `echo "$1" >/proc/sys/kernel/${name}`;
+          const child = await value(enter(target, 'sh', ['-c', script, 'sh', text], { backend, types: ['ipc'] }));
+          await withChild(child, async ({ exit }) => t.match(await value(exit), { type: 'exited', code: 0 }));
+        };
+        const create = { type: 'semaphore-create', key: 0, mode: 0o600 } as const;
+        const id = await value(inside.createSemaphores(2, { key: 0 }));
+        const values = { type: 'semaphore-values', id } as const;
+        // A kernel without this has an id again after 65,536 others.
+        const canChoose = existsSync('/proc/sys/kernel/sem_next_id');
+        if (canChoose) await set('sem_next_id', String(id));
+        const request = { type: 'semaphore-remove', id } as const;
+        const answers = await value(inside.perform([values, request, { ...create, count: 20_000 }, values]));
+        t.strictSame(answers[0]?.bytes, Buffer.alloc(4));
+        if (canChoose) {
+          t.equal(answers[2]?.result, id);
+          t.strictSame(answers[3]?.bytes, Buffer.alloc(40_000));
+        }
+        // More than there is room for, which only a namespace with another limit has.
+        await set('sem', '60000 1024000000 500 32000');
+        const large = await value(inside.createSemaphores(60_000));
+        const [refused, next] = await value(inside.perform([{ ...values, id: large }, { type: 'list' }]));
+        t.equal(refused?.result, -ERRNO.EFAULT);
+        t.ok(next?.bytes.includes('60000'), 'what comes after it is done');
+        const some = { type: 'semaphore-set', id: large, values: [1, 2, 3] } as const;
+        const [, first] = await value(
+          inside.perform([some, { type: 'semaphore-details', id: large, first: 0, count: 1 }]),
+        );
+        t.equal(first?.bytes.readInt32LE(0), 0, 'too few values set none');
+      }),
+  },
+  {
+    title: 'semaphoreDetails() tells who waits, and who was the last',
+    needs: ['namespaces'],
+    unsupportedOn: CALLS,
+    run: (t, backend) =>
+      apart(backend, async (inside) => {
+        const id = await value(inside.createSemaphores(5_000));
+        const first = { value: 0, waitingForIncrease: 0, waitingForZero: 0, lastPid: 0 };
+        const untouched = await value(inside.semaphoreDetails(id));
+        t.equal(untouched.length, 5_000);
+        t.strictSame(untouched[0], first);
+        await value(inside.operate(id, [{ index: 4_999, change: 3 }]));
+        const more = inside.operate(id, [{ index: 4_999, change: -5 }]);
+        const none = inside.operate(id, [{ index: 4_999, change: 0 }]);
+        const last = async () => (await value(inside.semaphoreDetails(id)))[4_999];
+        while ((await last())?.waitingForIncrease !== 1 || (await last())?.waitingForZero !== 1);
+        t.match(await last(), { value: 3, waitingForIncrease: 1, waitingForZero: 1 });
+        t.ok(((await last())?.lastPid ?? 0) > 0);
+        await value(inside.removeSemaphores(id));
+        for (const waiting of [more, none]) t.equal((await failure(waiting, 'ipc-failed')).errno, 'EIDRM');
+        t.equal((await failure(inside.semaphoreDetails(id), 'ipc-failed')).errno, 'EINVAL');
       }),
   },
   {
@@ -189,6 +291,20 @@ export const interprocess: readonly Claim[] = [
       }),
   },
   {
+    title: 'perform() does a thousand things in one process, and refuses more than it can hold',
+    needs: ['namespaces'],
+    unsupportedOn: CALLS,
+    run: (t, backend) =>
+      apart(backend, async (inside) => {
+        const create = { type: 'queue-create', key: 0, mode: 0o600 } as const;
+        const made = await value(inside.perform(Array.from({ length: 1_000 }, () => create)));
+        t.ok(made.every(({ result }) => result >= 0));
+        t.equal((await value(inside.list())).queues.length, 1_000);
+        await failure(inside.perform(Array.from({ length: 50_000 }, () => create)), 'unsupported');
+        t.equal((await value(inside.list())).queues.length, 1_000, 'none of it was done');
+      }),
+  },
+  {
     title: 'ipc() refuses what cannot be meant, before anything is created',
     run: async (t, backend) => {
       const own = ipc(undefined, { backend });
@@ -209,10 +325,14 @@ export const interprocess: readonly Claim[] = [
       await wrong('sizeBytes', own.createMemory(1.5));
       await wrong('offset', own.readMemory(0, { offset: -1, length: 1 }));
       await wrong('length', own.readMemory(0, { length: 0 }));
+      await wrong('wait', own.receive(0, { wait: 1 as unknown as boolean }));
       await wrong('name', own.createPosixQueue('zion'));
       await wrong('name', own.removePosixQueue('/a/b'));
       await wrong('priority', own.sendPosix('/zion', none, { priority: 40_000 }));
       await wrong('timeoutMs', own.receive(0, { timeoutMs: 0 }));
+      await wrong('requests[1].id', own.perform([{ type: 'list' }, { type: 'queue-remove', id: -1 }]));
+      await wrong('requests[0].type', own.perform([{ type: 'nonsense' } as unknown as IpcRequest]));
+      await wrong('requests', own.perform('list' as unknown as IpcRequest[]));
       await failure(ipc(0x7fffffff, { backend }).list(), 'process-gone');
     },
   },

@@ -6,10 +6,8 @@ import type { ProgramBuilder } from '../../program/builder.ts';
 import { renderOp } from '../../program/render.ts';
 import { CLONE_FLAGS } from '../set-up-ops.ts';
 import { type Decoder, NOTHING } from './answer.ts';
+import { addEntries } from './entries.ts';
 import { CHUNK, out, quiet, type RequestOps } from './request-ops.ts';
-
-/** What is read of a directory at once, bytes. */
-const DIRECTORY_CHUNK = 32_768;
 
 /** Hands over a whole file, and a NUL behind it. */
 const addFile = (program: ProgramBuilder, path: string, buffer: number, end: number): void => {
@@ -72,20 +70,7 @@ export const addPosixList = (ops: RequestOps): Decoder => {
   // Every op that was not reached has the result -1: the last of them that was tells whether all were.
   const chain = [made, made + 1, made + 2, made + 3, last];
   for (const op of chain) ops.tell(op);
-  const buffer = program.room(DIRECTORY_CHUNK);
-  const loop = program.label();
-  const over = program.label();
-  program.place(loop);
-  const read = program.op('getdents64', [dir, shown(buffer, 'entries'), num(DIRECTORY_CHUNK)], {
-    onError: over,
-    onZero: over,
-    expected: true,
-  });
-  ops.tell(read);
-  program.op('write', [out, shown(buffer, 'entries'), resultOf(read, 'size')], quiet);
-  program.op('close', [num(-1)], { onError: loop, expected: true });
-  program.place(over);
-  ops.tell(read);
+  const readNames = addEntries(ops, dir);
   for (const fd of [dir, mount, fs]) program.op('close', [fd], quiet);
   const calls = chain.map((op) => renderOp(ops.info(op)));
   return (reader) => {
@@ -95,30 +80,9 @@ export const addPosixList = (ops: RequestOps): Decoder => {
       if (result === null) return null;
       if (result < 0 && failure === null) failure = { result, call };
     }
-    const parts: Buffer[] = [];
-    for (;;) {
-      const result = reader.takeResult();
-      if (result === null) return null;
-      if (result <= 0) break;
-      const bytes = reader.take(result);
-      if (bytes === null) return null;
-      parts.push(bytes);
-    }
+    const names = readNames(reader);
+    if (names === null) return null;
     if (failure !== null) return { ...failure, bytes: NOTHING, tag: 0 };
-    return { result: 0, call: 'getdents64', bytes: Buffer.from(entryNames(Buffer.concat(parts)).join('\0')), tag: 0 };
+    return { result: 0, call: 'getdents64', bytes: Buffer.from(names.map(({ name }) => name).join('\0')), tag: 0 };
   };
-};
-
-/** The names in what getdents64(2) gave: {u64 inode, i64 offset, u16 size, u8 type, name}. */
-const entryNames = (bytes: Buffer): readonly string[] => {
-  const names: string[] = [];
-  for (let at = 0; at + 19 <= bytes.length; ) {
-    const size = bytes.readUInt16LE(at + 16);
-    if (size < 19) break;
-    const end = bytes.indexOf(0, at + 19);
-    const name = bytes.toString('utf8', at + 19, end);
-    if (name !== '.' && name !== '..') names.push(name);
-    at += size;
-  }
-  return names;
 };

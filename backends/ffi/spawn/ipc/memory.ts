@@ -3,7 +3,7 @@ import { IPC, MEMFD } from '../../abi/constants.ts';
 import { num, resultOf, shown, words } from '../../program/argument.ts';
 import { renderOp } from '../../program/render.ts';
 import { type Decoder, NOTHING } from './answer.ts';
-import { CHUNK, out, quiet, type RequestOps } from './request-ops.ts';
+import { quiet, type RequestOps } from './request-ops.ts';
 
 /** Where a segment is attached in the carrier, whose own memory lies below; any alignment of any architecture fits. */
 const ATTACHED_AT = 0x40_0000_0000;
@@ -16,7 +16,6 @@ export const addMemory = (
   const { program } = ops;
   const { id, offset } = request;
   const over = program.label();
-  const done = program.label();
   const attachFlags = request.type === 'memory-read' ? IPC.SHM_RDONLY : 0;
   const attach = program.op('shmat', [num(id), num(ATTACHED_AT), words(attachFlags, IPC)], {
     onError: over,
@@ -31,17 +30,7 @@ export const addMemory = (
   if (request.type === 'memory-read') {
     copied = program.op('write', [file, there, num(length)], quiet);
     ops.tell(copied);
-    const buffer = program.room(CHUNK);
-    const loop = program.label();
-    program.op('lseek', [file, num(0), num(0)], { onError: 'next', onZero: loop });
-    program.place(loop);
-    const read = program.op('read', [file, shown(buffer, 'buf'), num(CHUNK)], {
-      onError: done,
-      onZero: done,
-      expected: true,
-    });
-    program.op('write', [out, shown(buffer, 'buf'), resultOf(read, 'size')], quiet);
-    program.op('close', [num(-1)], { onError: loop, expected: true });
+    ops.handOver(file);
   } else {
     program.op('write', [file, shown(program.data(request.data), 'data'), num(length)], quiet);
     const start = program.label();
@@ -50,7 +39,6 @@ export const addMemory = (
     copied = program.op('read', [file, there, num(length)], quiet);
     ops.tell(copied);
   }
-  program.place(done);
   program.op('close', [file], quiet);
   program.op('shmdt', [num(ATTACHED_AT)], quiet);
   const end = program.label();

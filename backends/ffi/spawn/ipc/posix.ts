@@ -19,10 +19,12 @@ export const addPosix = (
   >,
 ): Decoder => {
   const { program } = ops;
-  const name = program.string(request.name);
+  const name = program.string(request.name.slice(1));
   if (request.type === 'posix-remove') return ops.plain('mq_unlink', [name]);
   if (request.type === 'posix-create') {
     const { mode, maxMessages, messageBytes: size } = request;
+    // The mode is what was asked for, whatever the caller's umask is.
+    program.op('umask', [num(0)], quiet);
     const attributes = shown(program.int64s([0, maxMessages, size, 0, 0, 0, 0, 0]), '{attr}');
     const flags = words(OPEN.O_RDWR | OPEN.O_CREAT | OPEN.O_EXCL | OPEN.O_CLOEXEC, OPEN);
     return ops.plain('mq_open', [name, flags, shown(mode, `0${mode.toString(8)}`), attributes]);

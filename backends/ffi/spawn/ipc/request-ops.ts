@@ -1,5 +1,5 @@
 import type { IpcAnswer } from '../../../../lib/ipc.ts';
-import { type Argument, addressOfOp, num, shown } from '../../program/argument.ts';
+import { type Argument, addressOfOp, num, resultOf, shown } from '../../program/argument.ts';
 import type { OpInfo, ProgramBuilder } from '../../program/builder.ts';
 import { OP } from '../../program/layout.ts';
 import { renderOp } from '../../program/render.ts';
@@ -30,6 +30,25 @@ export class RequestOps {
 
   info(op: number): OpInfo {
     return this.program.ops[op] as OpInfo;
+  }
+
+  /** Hands over all that was written to a file, from its beginning on. */
+  handOver(file: Argument): void {
+    const { program } = this;
+    const buffer = program.room(CHUNK);
+    const loop = program.label();
+    const over = program.label();
+    program.op('lseek', [file, num(0), num(0)], { onError: 'next', onZero: loop });
+    program.place(loop);
+    const read = program.op('read', [file, shown(buffer, 'buf'), num(CHUNK)], {
+      onError: over,
+      onZero: over,
+      expected: true,
+    });
+    program.op('write', [out, shown(buffer, 'buf'), resultOf(read, 'size')], quiet);
+    program.op('close', [num(-1)], { onError: loop, expected: true });
+    program.place(over);
+    program.op('close', [num(-1)], quiet);
   }
 
   /** A call whose result is all there is to tell. */

@@ -4,12 +4,15 @@ import { IPC } from '../../abi/constants.ts';
 import type { Arch } from '../../abi/syscalls.ts';
 import { wordsOf } from '../../native.ts';
 import { type Argument, NULL, num, shown, words } from '../../program/argument.ts';
-import { ProgramBuilder, SpaceExhausted } from '../../program/builder.ts';
+import { ProgramBuilder, SpaceExhausted, TooManyOps } from '../../program/builder.ts';
+import { MOST_OPS } from '../../program/layout.ts';
 import type { Decoder } from './answer.ts';
 import { addList, addPosixList } from './lists.ts';
 import { addMemory } from './memory.ts';
 import { addPosix } from './posix.ts';
+import { addPosixMemory } from './posix-memory.ts';
 import { RequestOps } from './request-ops.ts';
+import { addSemaphores } from './semaphores.ts';
 
 const nonBlocking = (wait: boolean): number => (wait ? 0 : IPC.IPC_NOWAIT);
 
@@ -31,9 +34,10 @@ const operationBytes = (operations: readonly { index: number; change: number; wa
   return bytes;
 };
 
-const ipcFlags = (value: number): Argument => words(value, IPC);
+/** struct msqid64_ds, and where msg_qbytes stands in it. */
+const MSQID_DS = { size: 120, mostBytes: 88 } as const;
 
-const shorts = (values: readonly number[]): Buffer => Buffer.from(Uint16Array.from(values).buffer);
+const ipcFlags = (value: number): Argument => words(value, IPC);
 
 const create = { exclusive: IPC.IPC_CREAT | IPC.IPC_EXCL } as const;
 
@@ -49,6 +53,14 @@ const addRequest = (ops: RequestOps, request: IpcRequest): Decoder => {
       return ops.plain('msgget', [keyOf(request.key), octal(request.mode)]);
     case 'queue-remove':
       return ops.plain('msgctl', [num(request.id), ...removed]);
+    case 'queue-stat': {
+      const room = program.room(MSQID_DS.size);
+      const args = [num(request.id), words(IPC.IPC_STAT, { IPC_STAT: IPC.IPC_STAT }), shown(room, '&stat')];
+      return ops.filling('msgctl', args, room, MSQID_DS.size, (bytes) => ({
+        tag: 0,
+        bytes: bytes.subarray(MSQID_DS.mostBytes, MSQID_DS.mostBytes + 8),
+      }));
+    }
     case 'queue-send': {
       const { id, messageType, data, wait } = request;
       const message = shown(program.data(messageBytes(messageType, data)), 'message');
@@ -67,16 +79,10 @@ const addRequest = (ops: RequestOps, request: IpcRequest): Decoder => {
       return ops.plain('semget', [keyOf(request.key), num(request.count), octal(request.mode)]);
     case 'semaphore-remove':
       return ops.plain('semctl', [num(request.id), num(0), ...removed]);
-    case 'semaphore-values': {
-      const { id, count } = request;
-      const room = program.room(count * 2);
-      const args = [num(id), num(0), words(IPC.GETALL, { GETALL: IPC.GETALL }), shown(room, 'values')];
-      return ops.filling('semctl', args, room, count * 2, (bytes) => ({ tag: 0, bytes }));
-    }
-    case 'semaphore-set': {
-      const values = shown(program.data(shorts(request.values)), 'values');
-      return ops.plain('semctl', [num(request.id), num(0), words(IPC.SETALL, { SETALL: IPC.SETALL }), values]);
-    }
+    case 'semaphore-values':
+    case 'semaphore-set':
+    case 'semaphore-details':
+      return addSemaphores(ops, request);
     case 'semaphore-operate': {
       const operations = shown(program.data(operationBytes(request.operations)), 'sops');
       return ops.plain('semop', [num(request.id), operations, num(request.operations.length)]);
@@ -98,6 +104,13 @@ const addRequest = (ops: RequestOps, request: IpcRequest): Decoder => {
     case 'posix-receive':
     case 'posix-stat':
       return addPosix(ops, request);
+    case 'posix-memory-create':
+    case 'posix-memory-remove':
+    case 'posix-memory-list':
+    case 'posix-memory-stat':
+    case 'posix-memory-read':
+    case 'posix-memory-write':
+      return addPosixMemory(ops, request);
   }
 };
 
@@ -111,13 +124,19 @@ export const addIpc = (program: ProgramBuilder, requests: readonly IpcRequest[])
   return requests.map((request) => addRequest(ops, request));
 };
 
-/** The decoders of requests, found by laying them out once more, where nothing is run. */
-export const ipcDecoders = (requests: readonly IpcRequest[], arch: Arch): readonly Decoder[] => {
+/** How many ops the requests leave to the rest of the program: what enters, closes and tells. */
+const OTHER_OPS = 2_048;
+
+/** The decoders of requests, found by laying them out where nothing is run; null: they are too many for one program. */
+export const ipcDecoders = (requests: readonly IpcRequest[], arch: Arch): readonly Decoder[] | null => {
   for (let size = 65_536; ; size *= 2) {
     try {
       const bytes = Buffer.alloc(size);
-      return addIpc(new ProgramBuilder({ bytes, words: wordsOf(bytes), offset: 0, base: 0, arch }), requests);
+      const program = new ProgramBuilder({ bytes, words: wordsOf(bytes), offset: 0, base: 0, arch });
+      const decoders = addIpc(program, requests);
+      return program.ops.length > MOST_OPS - OTHER_OPS ? null : decoders;
     } catch (error) {
+      if (error instanceof TooManyOps) return null;
       if (!(error instanceof SpaceExhausted)) throw error;
     }
   }

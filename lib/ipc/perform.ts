@@ -1,18 +1,17 @@
-import { closeSync } from 'node:fs';
+import { closeSync, readlinkSync } from 'node:fs';
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
-import type { Backend, IpcRun } from './backend.ts';
-import { ERRNO } from './errno.ts';
-import { type EnterError, type ExitLost, type IpcFailed, invalidOption, ipcFailed, unsupported } from './errors.ts';
-import { readerOf } from './inspect/file-reader.ts';
-import type { IpcAnswer, IpcRequest } from './ipc.ts';
-import type { NamespaceType } from './namespace.ts';
-import { NamespaceHandle } from './namespace-handle.ts';
-import { openBackend } from './open.ts';
-import { plainPlan } from './plain-plan.ts';
-import { type EnterTarget, type Entry, openEntry } from './plan-enter.ts';
-import { openProcess, ProcessHandle, type ProcessTarget } from './process-handle.ts';
-import type { BackendChoice } from './spec.ts';
-import { watchStop } from './stop.ts';
+import type { Backend, IpcRun } from '../backend.ts';
+import { ERRNO } from '../errno.ts';
+import { type EnterError, type ExitLost, type IpcFailed, invalidOption, ipcFailed, unsupported } from '../errors.ts';
+import { readerOf } from '../inspect/file-reader.ts';
+import type { IpcAnswer, IpcRequest } from '../ipc.ts';
+import { NamespaceHandle } from '../namespace-handle.ts';
+import { openBackend } from '../open.ts';
+import { plainPlan } from '../plain-plan.ts';
+import { type EnterTarget, type Entry, openEntry } from '../plan-enter.ts';
+import { openProcess, ProcessHandle, type ProcessTarget } from '../process-handle.ts';
+import type { BackendChoice } from '../spec.ts';
+import { watchStop } from '../stop.ts';
 
 /** What may come of an IPC call. */
 export type IpcError = EnterError | ExitLost | IpcFailed;
@@ -29,14 +28,24 @@ interface PerformSpec extends StopSpec {
   readonly backend?: BackendChoice;
 }
 
-/** By what a process is entered: its ipc namespace, with the user namespace that gives the right to it. */
-const TYPES: readonly NamespaceType[] = ['ipc', 'user'];
+/** What the objects belong to: an ipc namespace, or a mount namespace as the target sees it from its root directory. */
+export type Home = 'ipc' | 'mnt';
 
 const LONGEST_TIMEOUT_MS = 0x7fffffff;
 const SIGKILL = 9;
 
-/** Opens the target; null: the calling thread is in that namespace already. */
-const openTarget = (target: readonly EnterTarget[], backend: Backend): Result<Entry | null, EnterError> => {
+/** Whether a process of the caller's own mount namespace has another root directory than the caller. */
+const hasOtherRoot = (handle: ProcessHandle): boolean => {
+  try {
+    return readlinkSync(handle.path('root')) !== '/';
+  } catch {
+    // Why it cannot be looked at will be said when it is opened.
+    return true;
+  }
+};
+
+/** Opens the target, and the user namespace that gives the right to it; null: the calling thread is there already. */
+const openTarget = (target: readonly EnterTarget[], home: Home, backend: Backend): Result<Entry | null, EnterError> => {
   if (target.length === 0) return ok(null);
   const process = target.find((one): one is ProcessTarget | ProcessHandle => !(one instanceof NamespaceHandle));
   if (process === undefined) return openEntry(target, {}, backend);
@@ -44,15 +53,17 @@ const openTarget = (target: readonly EnterTarget[], backend: Backend): Result<En
   const given = process instanceof ProcessHandle;
   const held: Result<ProcessHandle, EnterError> = given ? ok(process) : openProcess(process);
   return held.andThen((handle) => {
-    const foreign = handle.openNamespaces(readerOf(backend), TYPES, true).map((joins) => {
-      for (const { fd } of joins) closeSync(fd);
-      return joins.map(({ type }) => type);
-    });
-    const entry = foreign.andThen((types): Result<Entry | null, EnterError> => {
-      // Who is in the same ipc namespace needs no other rights than it has.
-      return types.includes('ipc') || handles.length > 0
-        ? openEntry([handle, ...handles], { types }, backend)
-        : ok(null);
+    const joins = handle.openNamespaces(readerOf(backend), [home, 'user'], true);
+    const entry = joins.andThen((opened): Result<Entry | null, EnterError> => {
+      for (const { fd } of opened) closeSync(fd);
+      const foreign = opened.map(({ type }) => type);
+      const isForeign = foreign.includes(home);
+      const targetRoot = home === 'mnt' && (isForeign || hasOtherRoot(handle));
+      // Who is in the same namespace needs no other rights than it has.
+      if (!isForeign && !targetRoot && handles.length === 0) return ok(null);
+      const stoodFor = handles.flatMap((one) => (one instanceof NamespaceHandle ? [one.type] : []));
+      const types = [home, 'user' as const].filter((type) => foreign.includes(type) && !stoodFor.includes(type));
+      return openEntry([handle, ...handles], { types, targetRoot }, backend);
     });
     if (!given) handle.close();
     return entry;
@@ -93,6 +104,7 @@ const follow = async (
 
 const perform = async (
   target: readonly EnterTarget[],
+  home: Home,
   requests: readonly IpcRequest[],
   spec: PerformSpec,
 ): Promise<Result<readonly IpcAnswer[], IpcError>> => {
@@ -106,7 +118,7 @@ const perform = async (
   const opened = openBackend(spec.backend);
   if (opened.isErr()) return err(opened.error);
   const { backend } = opened.value;
-  const entered = openTarget(target, backend);
+  const entered = openTarget(target, home, backend);
   if (entered.isErr()) return err(entered.error);
   const entry = entered.value;
   const close = (): void => entry?.close();
@@ -124,9 +136,10 @@ const perform = async (
   return follow(run.value, spec, close);
 };
 
-/** Does requests in the ipc namespace of a target, by a process that enters it and ends. */
+/** Does requests where the objects of a target are at home, by a process that enters it and ends. */
 export const performIpc = (
   target: readonly EnterTarget[],
+  home: Home,
   requests: readonly IpcRequest[],
   spec: PerformSpec,
-): ResultAsync<readonly IpcAnswer[], IpcError> => new ResultAsync(perform(target, requests, spec));
+): ResultAsync<readonly IpcAnswer[], IpcError> => new ResultAsync(perform(target, home, requests, spec));

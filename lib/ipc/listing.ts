@@ -1,7 +1,7 @@
 /** What all System V objects have. */
 export interface IpcObject {
   readonly id: number;
-  /** 0: IPC_PRIVATE. */
+  /** Unsigned; 0: IPC_PRIVATE. */
   readonly key: number;
   /** The nine bits of the permissions. */
   readonly mode: number;
@@ -36,6 +36,8 @@ export interface SemaphoresInfo extends IpcObject {
 export interface MemoryInfo extends IpcObject {
   readonly sizeBytes: number;
   readonly creatorPid: number;
+  /** The command line of the process that has that pid now, or its name; null: there is none. */
+  readonly creatorCommand: string | null;
   readonly lastPid: number;
   /** How often it is attached. */
   readonly attached: number;
@@ -96,7 +98,8 @@ const time = (seconds: number): Date | null => (seconds === 0 ? null : new Date(
 
 const object = (row: Row, id: string): IpcObject => ({
   id: row(id),
-  key: row('key'),
+  // The file has it signed, everybody writes it unsigned.
+  key: row('key') >>> 0,
   mode: row('perms') & 0o777,
   uid: row('uid'),
   gid: row('gid'),
@@ -110,8 +113,12 @@ const number = (text: string | undefined): number | null =>
 const large = (text: string | undefined): bigint | null =>
   text === undefined || !/^\d+$/.test(text.trim()) ? null : BigInt(text.trim());
 
-/** Reads the texts of the files of a list, each of which ends with a NUL. */
-export const parseListing = (bytes: Buffer): IpcListing => {
+/**
+ * Reads the texts of the files of a list, each of which ends with a NUL.
+ *
+ * @param commandOf - what runs as a pid
+ */
+export const parseListing = (bytes: Buffer, commandOf: (pid: number) => string | null): IpcListing => {
   const [messages = '', semaphores = '', segments = '', ...limits] = bytes.toString('latin1').split('\0');
   const [queues, messageBytes, queueBytes, segmentCount, segmentBytes, pages, sem] = limits;
   const [perSet, all, perCall, sets] = (sem ?? '').trim().split(/\s+/);
@@ -134,6 +141,7 @@ export const parseListing = (bytes: Buffer): IpcListing => {
       ...object(row, 'shmid'),
       sizeBytes: row('size'),
       creatorPid: row('cpid'),
+      creatorCommand: commandOf(row('cpid')),
       lastPid: row('lpid'),
       attached: row('nattch'),
       lastAttach: time(row('atime')),
