@@ -4,7 +4,7 @@ import { RUSAGE, WAIT } from './abi/constants.ts';
 import type { Host } from './host.ts';
 import { num, shown, words } from './program/argument.ts';
 import type { ProgramBuilder } from './program/builder.ts';
-import { readStatusPipe } from './spawn/status-pipe.ts';
+import { addStatusReads, readStatusPipe, type StatusReads, takeStatus } from './spawn/status-pipe.ts';
 
 /** A child that is followed from its clone to its end. */
 export interface Followed {
@@ -26,11 +26,9 @@ interface Child extends Followed {
 
 /** How often a worker thread, to which no signal comes, looks after its children. */
 const POLL_MS = 2;
-/** When a set-up is looked at for the first time, if no signal has come by then; most are done. */
-const FIRST_LOOK_MS = 1;
+/** When a set-up is looked at, if no signal has come by then: it takes long, or the pipe gives no signals here. */
+const FIRST_LOOK_MS = 20;
 const FOREVER_MS = 0x7fffffff;
-const FIRST_READ_SIZE = 512;
-const SECOND_READ_SIZE = 4_096;
 
 /** Reads a struct rusage. */
 export const readUsage = (program: ProgramBuilder, address: number): ResourceUsage => {
@@ -46,7 +44,7 @@ interface Slots {
   readonly wait: number;
   readonly status: number;
   readonly usage: number;
-  readonly reads: readonly (readonly [op: number, address: number])[];
+  readonly reads: StatusReads;
 }
 
 const addLook = (program: ProgramBuilder, { pid, pidfd, statusFd, statusPending }: Child): Slots => {
@@ -58,23 +56,7 @@ const addLook = (program: ProgramBuilder, { pid, pidfd, statusFd, statusPending 
   if (pidfd >= 0) program.op('close', [num(pidfd)], { onError: 'next' });
   program.place(running);
   if (!statusPending) return { wait, status, usage, reads: [] };
-  const later = program.label();
-  const ended = program.label();
-  const read = (size: number): readonly [number, number] => {
-    const address = program.room(size);
-    const op = program.op('read', [num(statusFd), shown(address, 'buf'), num(size)], {
-      onError: later,
-      onZero: ended,
-      expected: true,
-    });
-    return [op, address];
-  };
-  const reads = [read(FIRST_READ_SIZE), read(SECOND_READ_SIZE)];
-  // More than that is for the next look.
-  program.op('close', [num(-1)], { onError: later, expected: true });
-  program.place(ended);
-  program.op('close', [num(statusFd)], { onError: 'next' });
-  program.place(later);
+  const reads = addStatusReads(program, num(statusFd));
   return { wait, status, usage, reads };
 };
 
@@ -83,8 +65,8 @@ const addLook = (program: ProgramBuilder, { pid, pidfd, statusFd, statusPending 
  * children in this process keeps them. All are looked at in one program, which reads their status pipes, waits for them
  * without blocking, and closes what they no longer need.
  *
- * A status pipe is no stream of Node's at first: making one costs more than the clone, and most set-ups are done a
- * millisecond later. Those that are not become streams then, so that nothing is polled.
+ * A status pipe is no stream of Node's at first: making one costs more than the clone. The pipe itself sends the same
+ * signal when there is something to read; those of long set-ups become streams, so that nothing is polled.
  */
 export class Reaper {
   readonly #host: Host;
@@ -173,17 +155,10 @@ export class Reaper {
   }
 
   #takeStatus(child: Child, program: ProgramBuilder, reads: Slots['reads'], events: (() => void)[]): void {
-    const parts: Buffer[] = [];
-    let ended = false;
-    for (const [op, address] of reads) {
-      const count = program.result(op);
-      if (count > 0) parts.push(program.bytesAt(address, count));
-      // An op that was not reached reads as -1.
-      if (count === 0) ended = true;
-    }
-    if (parts.length === 0 && !ended) return;
+    const { bytes, ended } = takeStatus(program, reads);
+    if (bytes.length === 0 && !ended) return;
     if (ended) child.statusPending = false;
-    events.push(() => child.onStatus(Buffer.concat(parts), ended));
+    events.push(() => child.onStatus(bytes, ended));
   }
 
   #schedule(child: Child): void {

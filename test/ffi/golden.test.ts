@@ -15,6 +15,7 @@ const MANNER: Manner = {
   mountApi: 'fd',
   strays: null,
   environ: 0,
+  signals: true,
   measured: false,
 };
 

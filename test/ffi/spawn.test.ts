@@ -4,7 +4,8 @@ import t from 'tap';
 import { ffiCalls } from '../../backends/ffi/native.ts';
 import { compileApart } from '../../backends/ffi/spawn/explain.ts';
 import { isPlain } from '../../backends/ffi/spawn/straight.ts';
-import { openBackend, run, type SpawnSpec, spawn } from '../../lib/index.ts';
+import { type NamespaceType, openBackend, run, type SpawnSpec, spawn } from '../../lib/index.ts';
+import type { EnterPlan, SpawnPlan } from '../../lib/plan.ts';
 import { planSpawn } from '../../lib/plan-spawn.ts';
 import { watchLeaks } from '../leaks.ts';
 
@@ -19,8 +20,14 @@ const MANNER = {
   mountApi: 'fd',
   strays: null,
   environ: 0,
+  signals: true,
   measured: false,
 } as const;
+
+const NO_ENTRY: EnterPlan = {
+  ...{ joins: [], userParentOf: null, root: null, workingDirectory: null, cgroupProcs: null, securityContext: null },
+  ...{ uid: null, gid: null, dropGroups: false },
+};
 
 const opsOf = (spec: SpawnSpec): { launch: string[]; carrier: string[] } => {
   const plan = planSpawn('/bin/true', [], { stdio: 'ignore', ...spec })._unsafeUnwrap();
@@ -74,6 +81,14 @@ t.test('spawn() takes a carrier for everything but a plain command', async (t) =
   t.ok(isPlain(planOf({})));
   t.ok(isPlain(planOf({ cwd: '/', env: { A: '1' }, stdio: ['pipe', 'ignore', 2, 'pipe'], detached: true })));
   t.notOk(isPlain(planOf({ namespaces: ['uts'] })));
+  const entering = (type: NamespaceType, more: Partial<EnterPlan> = {}): SpawnPlan => ({
+    ...planOf({}),
+    enter: { ...NO_ENTRY, joins: [{ type, fd: 9 }], ...more },
+  });
+  t.ok(isPlain(entering('net', { root: 7, workingDirectory: 8 })));
+  t.notOk(isPlain(entering('pid')) || isPlain(entering('user')) || isPlain(entering('time')));
+  t.notOk(isPlain(entering('net', { gid: 0, dropGroups: true })));
+  t.notOk(isPlain(entering('net', { cgroupProcs: 5 })) || isPlain(entering('net', { userParentOf: 9 })));
   const unknown = { ...planOf({}), somethingNew: { set: true } };
   t.notOk(isPlain(unknown), 'what nobody has called harmless is not');
 });

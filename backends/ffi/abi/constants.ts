@@ -30,12 +30,20 @@ export const OPEN = {
   O_NONBLOCK: 0o4000,
   O_CLOEXEC: 0o2000000,
   O_PATH: 0o10000000,
+  O_ASYNC: 0o20000,
 } as const;
 /** asm/fcntl.h: a flag whose number is not that of asm-generic on arm64. */
 export const O_NOFOLLOW = { x64: 0o400000, arm64: 0o100000 } as const;
 
 /** asm-generic/fcntl.h, linux/fcntl.h */
-export const FCNTL = { F_SETFD: 2, F_DUPFD_CLOEXEC: 1030, F_ADD_SEALS: 1033 } as const;
+export const FCNTL = {
+  F_SETFD: 2,
+  F_SETFL: 4,
+  F_SETOWN: 8,
+  F_SETSIG: 10,
+  F_DUPFD_CLOEXEC: 1030,
+  F_ADD_SEALS: 1033,
+} as const;
 /** linux/fcntl.h */
 export const SEALS = { F_SEAL_SEAL: 1, F_SEAL_SHRINK: 2, F_SEAL_GROW: 4, F_SEAL_WRITE: 8 } as const;
 /** linux/fcntl.h */

@@ -21,6 +21,8 @@ export interface Manner {
   readonly strays: readonly number[] | null;
   /** Where libc keeps the pointer to the caller's environment; null where process.env is not that. */
   readonly environ: number | null;
+  /** Signals come to this thread: the status pipe is to send one when it has something to say. */
+  readonly signals: boolean;
   readonly measured: boolean;
 }
 
@@ -79,7 +81,7 @@ const usesCapabilities = (plan: SpawnPlan, placed: ReturnType<typeof place>): bo
  * @throws SpaceExhausted when the arena is too small
  */
 export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemory, arch: Arch): CompiledSpawn => {
-  const { vehicle, clone3, intoCgroup, mountApi, strays, environ, measured } = manner;
+  const { vehicle, clone3, intoCgroup, mountApi, strays, environ, signals, measured } = manner;
   const host = vehicle === null ? 'straight' : 'carrier';
   const placement = place(plan, host);
   const keepCapabilities =
@@ -100,7 +102,7 @@ export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemor
   } as const;
   const { bytes, words, address } = arena;
   const int32 = (at: number): number => bytes.readInt32LE(at - address);
-  const common = { plan, placement, keepCapabilities, clone3, intoCgroup, environ, measured };
+  const common = { plan, placement, keepCapabilities, clone3, intoCgroup, environ, signals, measured };
 
   if (vehicle === null) {
     // The arena may serve for a carrier next: its prefix stays.

@@ -42,6 +42,7 @@ export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError
     mountApi: 'fd',
     strays: null,
     environ: 0,
+    signals: true,
     measured: false,
   });
   const parts = [`launch, in this process (host: ${way?.name}), one FFI call:`, renderProgram(launch.ops)];

@@ -37,6 +37,7 @@ import { enteredArguments, enteredFds } from './enter-ops.ts';
 import { addOwnIdMaps } from './id-map-ops.ts';
 import type { Placement } from './placement.ts';
 import { CLONE_FLAGS } from './set-up-ops.ts';
+import { addSignal, addStatusReads, type StatusReads } from './status-pipe.ts';
 import { givenFds } from './stdio-ops.ts';
 
 /** How the child comes by an executable to become. */
@@ -65,6 +66,8 @@ export interface LaunchContext {
   readonly intoCgroup: boolean;
   /** Where libc keeps the pointer to the caller's environment; null where process.env is not that. */
   readonly environ: number | null;
+  /** The status pipe is to send a signal when it has something to say. */
+  readonly signals: boolean;
   /** Appends the child's program; straight only. */
   readonly addChild: () => void;
   /** Waits for the child's end and reads the clock: a measurement. */
@@ -76,6 +79,8 @@ export interface LaunchSlots {
   /** The index of the op that clones. */
   readonly clone: number;
   readonly pidfd: number;
+  /** The reads of the status pipe; none where the child goes on in a carrier. */
+  readonly status: StatusReads;
   readonly measurement: Measurement | null;
 }
 
@@ -230,6 +235,7 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   const made = { step: 'prepare', onError: fail } as const;
   // Our end is looked at without waiting.
   program.op('pipe2', [shown(mailbox.status, 'status'), words(OPEN.O_CLOEXEC | OPEN.O_NONBLOCK, OPEN)], made);
+  if (context.signals && carrier !== null && !measured) addSignal(program, statusRead);
   if (mailbox.go !== null) program.op('pipe2', [shown(mailbox.go, 'go'), cloexec], made);
   for (const [fd, pair] of mailbox.pipes.entries()) {
     if (pair === null) continue;
@@ -263,6 +269,9 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   };
   restore();
   let measurement: Measurement | null = null;
+  // The child of a straight launch has become the command, or has failed, when the clone returns; its end of the pipe may
+  // be open a moment longer.
+  const status = carrier === null && !measured ? addStatusReads(program, statusRead, context.signals) : [];
   if (measured) {
     measurement = addMeasurement(program, context, statusRead, resultOf(clone, 'child'), clock);
     program.op('close', [statusRead], quiet);
@@ -313,5 +322,5 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   program.place(childFail);
   program.op('write', [statusWrite, shown(program.record, '{failed}'), num(RECORD.size)], quiet);
   program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
-  return { clone, pidfd, measurement };
+  return { clone, pidfd, status, measurement };
 };

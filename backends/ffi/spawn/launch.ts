@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads';
 import { err, ok, type Result } from 'neverthrow';
 import { ERRNO } from '../../../lib/errno.ts';
 import { execFailed, type LaunchError } from '../../../lib/errors.ts';
@@ -12,6 +13,7 @@ import type { CompiledSpawn } from './compile.ts';
 import { CompiledCache } from './compiled-cache.ts';
 import { stepFailed } from './failure.ts';
 import { mountApiFor, refuseByPath } from './mount-api.ts';
+import { type StatusPart, takeStatus } from './status-pipe.ts';
 import { isPlain, refuseStraight } from './straight.ts';
 
 /** A launch that has run: there is a child. Its memory is valid until the next program runs. */
@@ -19,6 +21,8 @@ export interface Launch {
   readonly compiled: CompiledSpawn;
   readonly pid: number;
   readonly pidfd: number;
+  /** What the status pipe has said already; its end is closed when it has ended. */
+  readonly status: StatusPart;
   readonly way: Way;
 }
 
@@ -65,7 +69,16 @@ const attempt = (
   const mountApi = mountApiFor(host, plan);
   const vehicle = way.make();
   const strays = host.strays();
-  const manner = { vehicle, clone3, intoCgroup, mountApi, strays, environ: host.environ, measured };
+  const manner = {
+    vehicle,
+    clone3,
+    intoCgroup,
+    mountApi,
+    strays,
+    environ: host.environ,
+    signals: isMainThread,
+    measured,
+  };
   return cacheOf(host)
     .compile(plan, manner)
     .map((compiled) => {
@@ -154,7 +167,8 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
     }
     if (failed !== null && inNode) return err(stepFailed(failed.op, failed.errno));
     if (!clone3) clone3Works = false;
-    return ok({ compiled, pid: cloned, pidfd: int32(slots.pidfd), way });
+    const status = takeStatus(compiled.launch, slots.status);
+    return ok({ compiled, pid: cloned, pidfd: int32(slots.pidfd), status, way });
   }
 };
 

@@ -132,7 +132,7 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   if (launched.isErr()) {
     return err(launched.error);
   }
-  const { compiled, pid, pidfd } = launched.value;
+  const { compiled, pid, pidfd, status } = launched.value;
   const { mailbox, int32 } = compiled;
   const statusFd = int32(mailbox.status);
   const go = mailbox.go === null ? null : int32(mailbox.go + 4);
@@ -174,8 +174,9 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
     if (current !== first) reaper.look();
   };
   let alive = true;
-  const first = new Process(host, reaper, { pid, pidfd, statusFd, onStatus });
+  const first = new Process(host, reaper, { pid, pidfd, statusFd: status.ended ? -1 : statusFd, onStatus });
   let current = first;
+  if (status.ended || status.bytes.length > 0) onStatus(status.bytes, status.ended);
   if (plan.owner === null) map();
 
   const settle = async (): Promise<Result<number, LaunchError>> => {

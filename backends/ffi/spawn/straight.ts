@@ -1,6 +1,7 @@
 import { type Unsupported, unsupported } from '../../../lib/errors.ts';
+import type { NamespaceType } from '../../../lib/namespace.ts';
 import { usesCaller } from '../../../lib/network.ts';
-import type { SpawnPlan } from '../../../lib/plan.ts';
+import type { EnterPlan, SpawnPlan } from '../../../lib/plan.ts';
 
 /** Parts of a plan that are as well done in Node's memory: they change nothing but the child's own fds and directory. */
 const HARMLESS: readonly (keyof SpawnPlan)[] = [
@@ -17,9 +18,16 @@ const HARMLESS: readonly (keyof SpawnPlan)[] = [
 const isNothing = (part: unknown): boolean =>
   part === null || part === false || (Array.isArray(part) && part.length === 0);
 
+/** What is as well joined in Node's memory: nothing but the child's own namespaces change, and nothing makes it wait. */
+const HARMLESS_JOINS: readonly NamespaceType[] = ['ipc', 'mnt', 'net', 'uts'];
+
+const isHarmlessEntry = ({ joins, root: _, workingDirectory: __, ...rest }: EnterPlan): boolean =>
+  joins.every(({ type }) => HARMLESS_JOINS.includes(type)) && Object.values(rest).every(isNothing);
+
 /** Whether a child has nothing to do that takes a carrier: whatever else a plan asks for does. */
 export const isPlain = (plan: SpawnPlan): boolean => {
   for (const [name, part] of Object.entries(plan)) {
+    if (name === 'enter' && plan.enter !== null && isHarmlessEntry(plan.enter)) continue;
     if (!isNothing(part) && !(HARMLESS as readonly string[]).includes(name)) return false;
   }
   return true;
