@@ -141,7 +141,7 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
   const mode = typed.all === true ? LATTICE : typed.phases === true ? PHASES : AXES;
   const usual =
     typed.all === true || typed.phases === true || axes.value.length > 0
-      ? { ...mode, ...(typed.quick === true ? QUICK : {}) }
+      ? { ...mode, ...(typed.quick === true ? { mostMs: QUICK.mostMs } : {}) }
       : quick;
   const [command = '/bin/true', ...args] = typed.command;
   const sets = Result.combine(
@@ -188,6 +188,9 @@ export const checkOptions = (typed: TypedOptions): Result<CheckedOptions, BadOpt
       value: typed.flags?.join(' ') ?? '',
       wanted: 'it without --all, which measures every set',
     });
+  }
+  if (typed.peers === true && (typed.all === true || typed.phases === true || axes.value.length > 0)) {
+    return err({ option: '--peers', value: 'on', wanted: 'it without --all, --phases and axes, which leave them out' });
   }
   if (noise.isErr()) return err(noise.error);
   if (typed.noise !== undefined && typed.compare === undefined) {

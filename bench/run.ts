@@ -1,3 +1,4 @@
+import { err } from 'neverthrow';
 import { analyse, type Table } from './analysis.ts';
 import type { Case, PeerName } from './cases/case.ts';
 import { chooseCases } from './cases/choose.ts';
@@ -10,11 +11,13 @@ import type { OpenedBackends } from './measure/open-backends.ts';
 import { operationSampler } from './measure/operation-sampler.ts';
 import { contextOf, type OpenedPeers, openPeers } from './measure/peers/open-peers.ts';
 import { measureRounds, type Rounds } from './measure/rounds.ts';
+import type { Sampler } from './measure/sample.ts';
 import { samplersOf } from './measure/samplers.ts';
 import { operationsOf } from './phases/operations.ts';
 import { type Phase, phasesOf } from './phases/phases.ts';
+import { measureAxes } from './scaling/axes.ts';
 import type { Axis } from './scaling/axis.ts';
-import { measureScaling, type Scaling } from './scaling/run.ts';
+import type { Scaling } from './scaling/scaling.ts';
 import { seededRandom } from './statistics/random.ts';
 import { cutWarmUp, levelsOf } from './warm-up.ts';
 import { findWarnings, type Warning } from './warnings.ts';
@@ -90,28 +93,32 @@ const runAxes = async (
 ): Promise<BenchRun> => {
   const startedAt = new Date();
   const context = readContext(opened.context);
-  const { sets, iterations, seed, command, axes } = options;
+  const { sets, iterations, warmup, mostMs, seed, command, peers, axes } = options;
   const { privileged } = context;
   const chosen = sets.length > 0 ? withBaseline(sets) : AXIS_SETS;
   const usable = privileged ? chosen : chosen.map(withoutPrivilege);
+  const backends = opened.measurable.flatMap(({ name, timesItself }) =>
+    name === 'ffi' || name === 'shell' ? [{ name, timesItself } as const] : [],
+  );
   const disturbanceSince = watchNeighbours();
-  const scaling: Scaling[] = [];
-  for (const [index, axis] of axes.entries()) {
-    if (stop.aborted) break;
-    const told = (done: number): void => onRound(index * iterations + done, axes.length * iterations);
-    const spec = { sets: usable, command, iterations, seed, privileged, stop, onRound: told };
-    scaling.push(await measureScaling(axis, spec));
-  }
-  const counts = scaling.flatMap(({ rows }) => rows.flatMap(({ samples }) => samples.map(({ length }) => length)));
-  const measured = Math.max(0, ...counts);
-  const ended = stop.aborted ? 'interrupted' : 'complete';
+  const measured = await measureAxes(axes, {
+    ...{ sets: usable, command, backends, peers, iterations, warmup, mostMs, seed, privileged, stop, onRound },
+  });
   const disturbance = disturbanceSince();
-  const facts = { asked: iterations, rounds: measured, ended, levels: [], disturbance } as const;
-  const rounds: Rounds = { rounds: measured, ended, series: new Map() };
-  const nothing = { cases: [], tables: [], marginal: [], phases: [] };
-  const warnings = findWarnings(context, facts, []);
-  return { startedAt, options, context, rounds, warmup: 1, disturbance, scaling, warnings, ...nothing };
+  const { ended } = measured;
+  const facts = { asked: iterations, rounds: measured.rounds, ended, disturbance, tails: false };
+  const levels = measured.axes.map((axis) => axis.levels);
+  return {
+    ...{ startedAt, options, context, disturbance, cases: [], tables: [], marginal: [], phases: [] },
+    rounds: { rounds: measured.rounds, ended, series: new Map() },
+    warmup: measured.warmup,
+    scaling: measured.axes.map(({ scaling }) => scaling),
+    warnings: findWarnings(context, { ...facts, levels }, []),
+  };
 };
+
+const cannotTime: Sampler = async () =>
+  err({ type: 'unsupported', message: 'timing single system calls takes the ffi backend' });
 
 const runWith = async (
   options: BenchOptions,
@@ -147,9 +154,9 @@ const runWith = async (
   const cases = phases ? [] : chosen(design?.sets ?? sets);
   const operations = phases ? operationsOf(sets, privileged, command) : [];
   const [self] = opened.measurable.filter(({ timesItself }) => timesItself);
-  const timed = operations.flatMap(({ group, name, what }) =>
-    self === undefined ? [] : [[`${group}:${name}`, operationSampler(what, self.choice)] as const],
-  );
+  const timed = operations.map(({ group, name, what }) => {
+    return [`${group}:${name}`, self === undefined ? cannotTime : operationSampler(what, self.choice)] as const;
+  });
   // The very first round loads code and fills caches, whatever the others do.
   const uncounted = warmup === 'auto' ? 1 : warmup;
   const disturbanceSince = watchNeighbours();
@@ -169,7 +176,9 @@ const runWith = async (
       ? []
       : tables.flatMap((table) => marginalCosts(table, cases, design.pairs, seededRandom(seed)) ?? []);
   const { ended } = rounds;
-  const facts = { asked: iterations, rounds: rounds.rounds, ended, levels: levelsOf(rounds), disturbance };
+  const facts = {
+    ...{ asked: iterations, rounds: rounds.rounds, ended, levels: [levelsOf(rounds)], disturbance, tails: !lattice },
+  };
   const warnings = findWarnings(context, facts, tables);
   return {
     startedAt,

@@ -11,9 +11,10 @@ const wholeLists = ({ rounds, series }: Rounds): readonly (readonly number[])[] 
 /** How slow each round was, over all cases. */
 export const levelsOf = (rounds: Rounds): readonly number[] => roundLevels(wholeLists(rounds));
 
-const withoutFirst = (rounds: Rounds, count: number): Rounds => ({
+/** The rounds after the first ones. */
+export const withoutFirst = (rounds: Rounds, count: number): Rounds => ({
   ...rounds,
-  rounds: rounds.rounds - count,
+  rounds: Math.max(0, rounds.rounds - count),
   series: new Map(
     [...rounds.series].map(([id, { samples, refused }]): [string, Series] => [
       id,
@@ -27,12 +28,15 @@ const withoutFirst = (rounds: Rounds, count: number): Rounds => ({
   ),
 });
 
+/** How many rounds at the beginning were slower than those after them. */
+export const warmUpOf = (rounds: Rounds): number => warmUpLength(levelsOf(rounds));
+
 /**
  * Takes away the first rounds when they were slower than those after them.
  *
  * @returns what is left, and how many rounds were taken away
  */
 export const cutWarmUp = (rounds: Rounds): { readonly rounds: Rounds; readonly cut: number } => {
-  const cut = warmUpLength(levelsOf(rounds));
+  const cut = warmUpOf(rounds);
   return { rounds: cut === 0 ? rounds : withoutFirst(rounds, cut), cut };
 };

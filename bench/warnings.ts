@@ -17,6 +17,7 @@ export interface Warning {
     | 'drift'
     | 'outliers'
     | 'steal'
+    | 'others'
     | 'frequency';
   readonly message: string;
 }
@@ -26,8 +27,10 @@ export interface RunFacts {
   readonly asked: number;
   readonly rounds: number;
   readonly ended: 'complete' | 'interrupted' | 'out-of-time';
-  /** How slow each round was: a logarithm, 0 is usual. */
-  readonly levels: readonly number[];
+  /** How slow each round was, a logarithm of which 0 is usual; a list for each part of the run. */
+  readonly levels: readonly (readonly number[])[];
+  /** Whether p99 is shown of what was measured. */
+  readonly tails: boolean;
   readonly disturbance: Disturbance;
 }
 
@@ -55,13 +58,13 @@ export const loadWarning = ({ loadAverage, cpu }: Context): readonly Warning[] =
       ];
 };
 
-const sampleWarning = ({ rounds }: RunFacts): readonly Warning[] =>
-  rounds === 0 || rounds >= SAMPLES_FOR_P99
+const sampleWarning = ({ asked, rounds, ended, tails }: RunFacts): readonly Warning[] =>
+  !tails || rounds === 0 || rounds >= SAMPLES_FOR_P99
     ? []
     : [
         {
           type: 'few-samples',
-          message: `p99 of ${rounds} iterations is little else than the maximum: use -n ${SAMPLES_FOR_P99} or more`,
+          message: `p99 of ${rounds} iterations is little else than the maximum: use -n ${SAMPLES_FOR_P99 + (ended === 'complete' ? asked - rounds : 0)} or more`,
         },
       ];
 
@@ -77,7 +80,9 @@ const rankWarnings = ({ quantity, rows, unrankable }: Table, { rounds }: RunFact
 /** Changes of the level below this part are not worth a word. */
 const DRIFT = 0.03;
 
-const driftWarning = ({ levels, rounds }: RunFacts): readonly Warning[] => {
+const driftWarnings = ({ levels }: RunFacts): readonly Warning[] => levels.flatMap(driftOf);
+
+const driftOf = (levels: readonly number[]): readonly Warning[] => {
   const change = findChange(levels);
   if (change === null) return [];
   const factor = Math.expm1(change.after - change.before);
@@ -87,7 +92,7 @@ const driftWarning = ({ levels, rounds }: RunFacts): readonly Warning[] => {
   return [
     {
       type: 'drift',
-      message: `From round ${change.at + 1} of ${rounds} on everything was ${percent} ${which}: rows still compare, but not this run with another; measure again when nothing else runs`,
+      message: `From round ${change.at + 1} of ${levels.length} on everything was ${percent} ${which}: rows still compare, but not this run with another; measure again when nothing else runs`,
     },
   ];
 };
@@ -114,14 +119,23 @@ const outlierWarnings = (tables: readonly Table[]): readonly Warning[] =>
   });
 
 const MUCH_STEAL = 0.01;
+const MUCH_OTHERS = 0.1;
 const FREQUENCY_CHANGE = 0.1;
 
-const disturbanceWarnings = ({ disturbance: { stealShare, frequencyMhz } }: RunFacts): readonly Warning[] => {
+const disturbanceWarnings = ({
+  disturbance: { stealShare, othersShare, frequencyMhz },
+}: RunFacts): readonly Warning[] => {
   const warnings: Warning[] = [];
   if (stealShare !== null && stealShare > MUCH_STEAL) {
     warnings.push({
       type: 'steal',
       message: `The host took ${(stealShare * 100).toFixed(1)}% of the processors' time from this virtual machine: a noisy neighbour, measure again or elsewhere`,
+    });
+  }
+  if (othersShare !== null && othersShare > MUCH_OTHERS) {
+    warnings.push({
+      type: 'others',
+      message: `Others took ${(othersShare * 100).toFixed(0)}% of the processors' time meanwhile: find them with top(1), and measure again without them`,
     });
   }
   if (frequencyMhz !== null) {
@@ -160,7 +174,7 @@ export const findWarnings = (context: Context, facts: RunFacts, tables: readonly
   ...loadWarning(context),
   ...endWarning(facts),
   ...sampleWarning(facts),
-  ...driftWarning(facts),
+  ...driftWarnings(facts),
   ...disturbanceWarnings(facts),
   ...outlierWarnings(tables),
   ...tables.flatMap((table) => rankWarnings(table, facts)),

@@ -11,7 +11,8 @@ const childrenOf = (pid: number): readonly number[] => {
   }
 };
 
-const descendantsOf = (pid: number): readonly number[] =>
+/** All that a process has started, directly or not. */
+export const descendantsOf = (pid: number): readonly number[] =>
   childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 
 const kill = (pids: readonly number[]): void => {

@@ -17,10 +17,14 @@ const clone = (
   command: string | null,
   caller: 'small' | 'node' = 'small',
   memory: 'shared' | 'copied' = 'shared',
+  call: 'clone3' | 'clone' = 'clone3',
 ): KernelOperation => ({
-  ...{ type: 'clone', call: 'clone3', delayCalls: 0 },
-  ...{ namespaces, memory, caller, command },
+  ...{ type: 'clone', delayCalls: 0 },
+  ...{ namespaces, call, memory, caller, command },
 });
+
+/** Several flags, all of which clone(2) takes: that of time namespaces it takes for a signal. */
+const isOldEnough = ({ namespaces }: FlagSet): boolean => namespaces.length > 1 && !namespaces.includes('time');
 
 /**
  * Lists what is looked at: the phases of a spawn by set, the single steps of a set-up, and how long the kernel takes to
@@ -41,6 +45,12 @@ export const operationsOf = (sets: readonly FlagSet[], privileged: boolean, comm
   return [
     { name: 'none, child exits at once', group: 'spawn', what: clone(NO_FLAGS.namespaces, null) },
     ...usable.map(({ name, namespaces }): Operation => ({ name, group: 'spawn', what: clone(namespaces, command) })),
+    ...[NO_FLAGS, ...usable.filter(isOldEnough).slice(0, 1)].map(
+      ({ name, namespaces }): Operation => ({
+        ...{ name: `${name}, by clone(2)`, group: 'spawn' },
+        what: clone(namespaces, command, 'small', 'shared', 'clone'),
+      }),
+    ),
     { name: 'none, from Node', group: 'spawn', what: clone(NO_FLAGS.namespaces, command, 'node') },
     { name: 'none, from Node, copied', group: 'spawn', what: clone(NO_FLAGS.namespaces, command, 'node', 'copied') },
     step('nothing (the clock)', { type: 'nothing' }),

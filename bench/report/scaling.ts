@@ -1,5 +1,5 @@
 import { type AxisName, pointName } from '../scaling/axis.ts';
-import type { Scaling } from '../scaling/run.ts';
+import type { Scaling } from '../scaling/scaling.ts';
 import { QUANTITY_NAMES } from '../warnings.ts';
 import { drawGrid } from './grid.ts';
 import type { Look } from './paint.ts';
@@ -24,16 +24,17 @@ export const drawScaling = ({ axis, values, rows, refused }: Scaling, { paint }:
   const medians = rows.flatMap(({ points }) => points.flatMap((point) => (point === null ? [] : [point.p50])));
   const unit = unitFor(medians.length === 0 ? 1e3 : Math.min(...medians));
   const left = ['flags', 'way', 'what'].map((head) => ({ head: paint.cyan(head), align: 'left' as const }));
-  const right = [...values.map((value) => pointName(axis, value)), 'last : first'].map((head) => ({
+  const right = [...values.map((value) => pointName(axis, value)), 'last : first', '95% interval'].map((head) => ({
     head: paint.cyan(head),
     align: 'right' as const,
   }));
-  const lines = rows.map(({ way, flags, quantity, points }) => {
-    const [first, last] = [points[0] ?? null, points.at(-1) ?? null];
+  const lines = rows.map(({ way, flags, quantity, points, growth }) => {
     return [
       ...[flags, way, scalingQuantity(quantity)],
       ...points.map((point) => (point === null ? '' : inUnit(point.p50, unit))),
-      first === null || last === null ? '' : paint.bold((last.p50 / first.p50).toFixed(2)),
+      ...(growth === null
+        ? ['', '']
+        : [paint.bold(growth.value.toFixed(2)), `${growth.low.toFixed(2)} to ${growth.high.toFixed(2)}`]),
     ];
   });
   const notes = refused.map(

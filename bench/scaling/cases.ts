@@ -6,6 +6,22 @@ import { childProcessSampler } from '../measure/peer-sampler.ts';
 import { nsSince, type Sampler } from '../measure/sample.ts';
 import type { AxisName } from './axis.ts';
 
+/** A backend that is measured along an axis. */
+export interface AxisBackend {
+  readonly name: 'ffi' | 'shell';
+  /** Whether it can time a spawn inside its own program. */
+  readonly timesItself: boolean;
+}
+
+/** What is measured at every point of an axis. */
+export interface ScalingCases {
+  readonly sets: readonly (readonly NamespaceType[])[];
+  readonly command: string;
+  readonly backends: readonly AxisBackend[];
+  /** Whether child_process stands beside them. */
+  readonly peers: boolean;
+}
+
 /** So many children at once; tells how long one took on average while the others ran. */
 const together =
   (sampler: Sampler, jobs: number): Sampler =>
@@ -25,15 +41,19 @@ const together =
 export const scalingSamplers = (
   axis: AxisName,
   value: number,
-  sets: readonly (readonly NamespaceType[])[],
-  command: string,
+  { sets, command, backends, peers }: ScalingCases,
 ): ReadonlyMap<string, Sampler> => {
   const target = (namespaces: readonly NamespaceType[]) => ({ command, args: [], namespaces });
   const nameOf = (namespaces: readonly NamespaceType[]): string => namespaces.join('+') || 'none';
+  const ofSets = (way: string, make: (set: readonly NamespaceType[]) => Sampler) =>
+    sets.map((set) => [`${way}|${nameOf(set)}`, make(set)] as const);
+  const [self] = backends.filter(({ timesItself }) => timesItself);
   if (axis === 'jobs') {
     return new Map([
-      ...sets.map((set) => [`ffi spawn|${nameOf(set)}`, together(spawnSampler(target(set), 'ffi'), value)] as const),
-      ['child_process|none', together(childProcessSampler(target([])), value)],
+      ...backends.flatMap(({ name }) =>
+        ofSets(`${name} spawn`, (set) => together(spawnSampler(target(set), name), value)),
+      ),
+      ...(peers ? [['child_process|none', together(childProcessSampler(target([])), value)] as const] : []),
     ]);
   }
   const copied: KernelOperation = {
@@ -41,9 +61,9 @@ export const scalingSamplers = (
     command: command.startsWith('/') ? command : null,
   };
   return new Map([
-    ...sets.map((set) => [`ffi program|${nameOf(set)}`, programSampler(target(set), 'ffi')] as const),
-    ...sets.map((set) => [`ffi spawn|${nameOf(set)}`, spawnSampler(target(set), 'ffi')] as const),
-    ['clone3 with memory copied|none', operationSampler(copied, 'ffi')],
-    ['child_process|none', childProcessSampler(target([]))],
+    ...(self === undefined ? [] : ofSets(`${self.name} program`, (set) => programSampler(target(set), self.name))),
+    ...backends.flatMap(({ name }) => ofSets(`${name} spawn`, (set) => spawnSampler(target(set), name))),
+    ...(self === undefined ? [] : [['clone3 with memory copied|none', operationSampler(copied, self.name)] as const]),
+    ...(peers ? [['child_process|none', childProcessSampler(target([]))] as const] : []),
   ]);
 };

@@ -5,17 +5,25 @@ import { addMounts } from '../measure/many-mounts.ts';
 import { measureRounds, type Series } from '../measure/rounds.ts';
 import { seededRandom } from '../statistics/random.ts';
 import type { AxisName } from './axis.ts';
-import { scalingSamplers } from './cases.ts';
+import { type ScalingCases, scalingSamplers } from './cases.ts';
 
-/** What the parent asks of a worker: so many rounds more. */
-export interface ScalingRequest {
-  readonly iterations: number;
-  readonly warmup: number;
-  readonly seed: number;
+/** Which point a worker stands for. */
+export interface ScalingPoint extends ScalingCases {
+  readonly axis: AxisName;
+  readonly value: number;
+  /** A directory upon which mounts may lie. */
+  readonly dir: string;
 }
 
-/** What it answers; null when it is ready for the first request, or an error's message. */
-export type ScalingReply = { readonly series: readonly (readonly [string, Series])[] } | { readonly failed: string };
+/** What the parent asks of a worker: so many rounds more, or to end those that it is in. */
+export type ScalingRequest =
+  | { readonly iterations: number; readonly warmup: number; readonly seed: number }
+  | { readonly stop: true };
+
+/** What it answers: whole rounds, none when it is ready for the first request; or an error's message. */
+export type ScalingReply =
+  | { readonly rounds: number; readonly series: readonly (readonly [string, Series])[] }
+  | { readonly failed: string };
 
 const CHUNK_BYTES = 64 * 1024 * 1024;
 
@@ -27,12 +35,16 @@ const touchedBuffers = (bytes: number): readonly Buffer[] => {
 };
 
 /** Processes that wait in namespaces of their own. */
-const startAlive = async (count: number, namespaces: readonly NamespaceType[]): Promise<readonly Child[]> => {
+const startAlive = async (
+  count: number,
+  namespaces: readonly NamespaceType[],
+  backend: 'ffi' | 'shell',
+): Promise<readonly Child[]> => {
   const children: Child[] = [];
   for (let index = 0; index < count; index += 1) {
     const mapRootUser = namespaces.includes('user');
     const child = await spawn('/bin/sleep', ['86400'], {
-      ...{ namespaces, stdio: 'ignore', backend: 'ffi', mapRootUser },
+      ...{ namespaces, stdio: 'ignore', backend, mapRootUser },
       // They must not outlive this process, however it ends.
       parentDeathSignal: 'SIGKILL',
     });
@@ -43,9 +55,9 @@ const startAlive = async (count: number, namespaces: readonly NamespaceType[]): 
   return children;
 };
 
-const [, , axis, point, flags, command] = process.argv as [string, string, AxisName, string, string, string];
-const value = Number(point);
-const sets = JSON.parse(flags) as readonly (readonly NamespaceType[])[];
+const point = JSON.parse(process.argv[2] ?? '') as ScalingPoint;
+const { axis, value, dir } = point;
+const stopping = new AbortController();
 
 const reply = (message: ScalingReply): void => {
   process.send?.(message);
@@ -54,27 +66,31 @@ const reply = (message: ScalingReply): void => {
 const serve = async (): Promise<void> => {
   const { privileged } = readContext([]);
   const ballast = axis === 'rss' ? touchedBuffers(value) : [];
-  if (axis === 'mounts') addMounts(value);
+  if (axis === 'mounts') addMounts(value, dir);
   const types: readonly NamespaceType[] = privileged ? ['uts', 'ipc', 'net'] : ['user', 'uts', 'ipc', 'net'];
-  const alive = axis === 'alive' ? await startAlive(value, types) : [];
+  const alive = axis === 'alive' ? await startAlive(value, types, point.backends[0]?.name ?? 'ffi') : [];
   process.once('exit', () => {
     for (const child of alive) child.kill('SIGKILL').unwrapOr(undefined);
   });
-  const samplers = scalingSamplers(axis, value, sets, command);
-  process.on('message', async ({ iterations, warmup, seed }: ScalingRequest) => {
-    const { series } = await measureRounds(samplers, {
+  const samplers = scalingSamplers(axis, value, point);
+  process.on('message', async (request: ScalingRequest) => {
+    if ('stop' in request) return stopping.abort();
+    const { iterations, warmup, seed } = request;
+    const { rounds, series } = await measureRounds(samplers, {
       ...{ iterations, warmup, mostMs: null, random: seededRandom(seed) },
-      ...{ stop: new AbortController().signal, onRound: () => undefined },
+      ...{ stop: stopping.signal, onRound: () => undefined },
     });
     // Reading it here keeps the memory from being collected before.
     if (ballast.some((chunk) => chunk[0] !== 1)) throw new Error('The buffers have changed');
-    reply({ series: [...series] });
+    reply({ rounds, series: [...series] });
   });
 };
 
+// Ctrl-C reaches all processes of a terminal; when this one ends is its parent's to say.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.exit(0));
 serve().then(
-  () => reply({ series: [] }),
+  () => reply({ rounds: 0, series: [] }),
   (error: Error) => {
     process.on('message', () => undefined);
     reply({ failed: error.message });

@@ -13,3 +13,9 @@ export const roundLevels = (lists: readonly (readonly number[])[]): readonly num
   });
   return (logs[0] ?? []).map((_, round) => mean(logs.map((list) => list[round] ?? 0)));
 };
+
+/** The mean of several lists, place by place; a shorter one counts as far as it goes. */
+export const meanLevels = (lists: readonly (readonly number[])[]): readonly number[] =>
+  Array.from({ length: Math.max(0, ...lists.map(({ length }) => length)) }, (_, place) =>
+    mean(lists.flatMap((list) => list[place] ?? [])),
+  );

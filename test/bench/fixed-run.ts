@@ -9,7 +9,7 @@ import { findWarnings } from '../../bench/warnings.ts';
 const ROUNDS = 40;
 
 /** Nobody in the way. */
-export const QUIET = { stealShare: 0, frequencyMhz: null };
+export const QUIET = { stealShare: 0, othersShare: 0, frequencyMhz: null };
 
 /** What a fixed run may differ in. */
 export interface FixedSpec {
@@ -92,6 +92,10 @@ export const fixedRun = ({ privileged = true, ended = 'complete' }: FixedSpec = 
     marginal: [],
     phases: [],
     scaling: [],
-    warnings: findWarnings(context, { asked: ROUNDS, rounds: ROUNDS, ended, levels: [], disturbance: QUIET }, tables),
+    warnings: findWarnings(
+      context,
+      { asked: ROUNDS, rounds: ROUNDS, ended, levels: [], disturbance: QUIET, tails: true },
+      tables,
+    ),
   };
 };

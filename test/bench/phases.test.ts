@@ -15,6 +15,12 @@ t.test('operationsOf() gives every operation a name of its own in its group', as
       operations.some(({ name }) => name === 'none, child exits at once'),
       'an empty program is shown',
     );
+    const old = operations.filter(({ what }) => what.type === 'clone' && what.call === 'clone');
+    t.same(
+      old.map(({ name }) => name),
+      ['none', privileged ? 'pid+mnt+ipc+uts' : 'cgroup (+user)'].map((name) => `${name}, by clone(2)`),
+      'clone3 has something to be compared with',
+    );
     for (const { name, what } of operations) {
       if (what.type !== 'clone' || what.namespaces.length === 0) continue;
       t.ok(privileged || what.namespaces.includes('user'), name);

@@ -171,16 +171,23 @@ t.test('findWarnings() warns of load, of few samples, of lack of time and of row
   const found = (changes: object, facts: object) =>
     findWarnings(
       { ...context, backends: [], ...changes },
-      { asked: 100, rounds: 100, ended: 'complete', levels: [], disturbance: QUIET, ...facts },
+      { asked: 100, rounds: 100, ended: 'complete', levels: [], disturbance: QUIET, tails: true, ...facts },
       [],
     ).map(({ type }) => type);
   t.same(found({ loadAverage: [0.9, 5, 5] }, {}), []);
   t.same(found({ loadAverage: [1.1, 0, 0] }, {}), ['load']);
   t.same(found({ loadAverage: [0, 0, 0] }, { rounds: 99 }), ['few-samples']);
+  const [few] = findWarnings(
+    { ...context, backends: [], loadAverage: [0] },
+    { asked: 100, rounds: 82, ended: 'complete', levels: [], disturbance: QUIET, tails: true },
+    [],
+  );
+  t.match(few?.message, 'use -n 118 or more', 'warm-up that was found is asked for, too');
+  t.same(found({ loadAverage: [0, 0, 0] }, { rounds: 99, tails: false }), [], 'where none is shown');
   t.same(found({ loadAverage: [0, 0, 0] }, { ended: 'out-of-time' }), ['out-of-time']);
   const [rank] = findWarnings(
     { ...context, backends: [], loadAverage: [0] },
-    { asked: 100, rounds: 100, ended: 'complete', levels: [], disturbance: QUIET },
+    { asked: 100, rounds: 100, ended: 'complete', levels: [], disturbance: QUIET, tails: true },
     tables.slice(0, 1),
   );
   t.match(rank, { type: 'unrankable', message: 'Too noisy to rank, until clone3 returned: net ~ uts (try -n 400)' });

@@ -3,7 +3,7 @@ import type { MarginalCosts } from '../../lattice/marginal-costs.ts';
 import type { Phase } from '../../phases/phases.ts';
 import type { BenchRun } from '../../run.ts';
 import { pointName } from '../../scaling/axis.ts';
-import type { Scaling } from '../../scaling/run.ts';
+import type { Scaling } from '../../scaling/scaling.ts';
 import { percentileCurve } from '../../statistics/histogram.ts';
 import { QUANTITY_NAMES } from '../../warnings.ts';
 import { AXIS_TITLES, scalingQuantity } from '../scaling.ts';
