@@ -2,7 +2,7 @@ export { readBaseline } from './compare/baseline.ts';
 export { compareRuns } from './compare/compare.ts';
 export { openBackends } from './measure/open-backends.ts';
 export { checkOptions, type TypedOptions } from './options.ts';
-export { drawComparison } from './report/comparison.ts';
+export { comparisonWarnings, drawComparison } from './report/comparison.ts';
 export { csvReport } from './report/csv.ts';
 export { htmlReport } from './report/html/page.ts';
 export { loadPlotting } from './report/html/plotting.ts';

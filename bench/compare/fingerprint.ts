@@ -8,7 +8,7 @@ export interface FactDifference {
 /** Facts without which two runs are of different things. Load and free memory are not among them: they are weather. */
 const FACTS = [
   ...['kernel', 'kernelBuild', 'kernelConfig', 'architecture', 'cpu', 'virtualization', 'mitigations', 'lsm'],
-  ...['cgroupVersion', 'node', 'privileged', 'backends', 'peers'],
+  ...['cgroupVersion', 'node', 'privileged', 'backends', 'peers', 'command'],
 ];
 
 const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -13,8 +13,8 @@ export const AXIS_TITLES: Readonly<Record<AxisName, string>> = {
   mounts: 'mounts of the parent',
 };
 
-/** What a time along an axis is the time of. */
-export const scalingQuantity = (quantity: string): string =>
+/** What a time is the time of, in words. */
+export const quantityName = (quantity: string): string =>
   quantity === 'perChildNs'
     ? 'for each child'
     : ((QUANTITY_NAMES as Readonly<Record<string, string>>)[quantity] ?? quantity);
@@ -30,7 +30,7 @@ export const drawScaling = ({ axis, values, rows, refused }: Scaling, { paint }:
   }));
   const lines = rows.map(({ way, flags, quantity, points, growth }) => {
     return [
-      ...[flags, way, scalingQuantity(quantity)],
+      ...[flags, way, quantityName(quantity)],
       ...points.map((point) => (point === null ? '' : inUnit(point.p50, unit))),
       ...(growth === null
         ? ['', '']

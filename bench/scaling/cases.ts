@@ -7,7 +7,7 @@ import { nsSince, type Sampler } from '../measure/sample.ts';
 import type { AxisName } from './axis.ts';
 
 /** A backend that is measured along an axis. */
-export interface AxisBackend {
+interface AxisBackend {
   readonly name: 'ffi' | 'shell';
   /** Whether it can time a spawn inside its own program. */
   readonly timesItself: boolean;

@@ -29,7 +29,8 @@ export const isEstimable = (design: readonly (readonly number[])[]): boolean => 
   return new QrDecomposition(new Matrix(design.map((row) => [...row]))).isFullRank();
 };
 
-const probability = (value: number, spread: number): number =>
+/** How likely a value so far from 0 is when there is none, after its spread; two-sided. */
+export const probability = (value: number, spread: number): number =>
   spread === 0 ? (value === 0 ? 1 : 0) : 1 - errorFunction(Math.abs(value) / (spread * Math.SQRT2));
 
 /**

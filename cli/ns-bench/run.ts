@@ -4,6 +4,7 @@ import {
   checkOptions,
   checkWritable,
   compareRuns,
+  comparisonWarnings,
   csvReport,
   drawComparison,
   drawReport,
@@ -81,7 +82,7 @@ export const runTyped = async (typed: TypedOptions, io: BenchIo, version: string
   const comparison =
     compare === null || baseline.value === null
       ? null
-      : compareRuns(run.tables, run.context, baseline.value, compare.noise, seededRandom(bench.seed));
+      : compareRuns(run, baseline.value, compare.noise, seededRandom(bench.seed));
   const json = (): string => `${JSON.stringify({ ...jsonReport(run, version), comparison })}\n`;
   const look = lookOf(io.stdout, io.env);
   const printed = {
@@ -107,7 +108,8 @@ export const runTyped = async (typed: TypedOptions, io: BenchIo, version: string
     ),
   );
   const { paint, width } = lookOf(io.stderr, io.env);
-  for (const { message } of run.warnings) {
+  const doubts = comparison === null ? [] : comparisonWarnings(comparison);
+  for (const message of [...run.warnings.map((warning) => warning.message), ...doubts]) {
     io.stderr.write(`ns-bench: ${paint.yellow('warning')}: ${wrap(message, width - MARGIN, 2)}\n`);
   }
   if (run.rounds.ended === 'interrupted') {
@@ -120,5 +122,11 @@ export const runTyped = async (typed: TypedOptions, io: BenchIo, version: string
     say(io, 'nothing of what was asked for could be measured on this machine');
     return NOTHING_MEASURED;
   }
-  return comparison?.rows.some(({ verdict }) => verdict === 'slower') ? SLOWER : 0;
+  if (comparison === null) return 0;
+  const compared = [...comparison.rows, ...comparison.costs];
+  if (compared.length === 0) {
+    say(io, `nothing of what was measured is in "${compare?.file}": it is a run of something else`);
+    return NOTHING_MEASURED;
+  }
+  return compared.some(({ verdict }) => verdict === 'slower') ? SLOWER : 0;
 };

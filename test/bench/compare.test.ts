@@ -6,13 +6,17 @@ import t from 'tap';
 import { type Baseline, parseBaseline, readBaseline } from '../../bench/compare/baseline.ts';
 import { compareRuns } from '../../bench/compare/compare.ts';
 import { findDifferences } from '../../bench/compare/fingerprint.ts';
-import { drawComparison } from '../../bench/report/comparison.ts';
+import { comparisonWarnings, drawComparison } from '../../bench/report/comparison.ts';
 import { csvReport } from '../../bench/report/csv.ts';
 import { jsonReport } from '../../bench/report/json.ts';
 import { markdownReport } from '../../bench/report/markdown.ts';
+import type { BenchRun } from '../../bench/run.ts';
 import { checkWritable, saveText } from '../../bench/save.ts';
 import { seededRandom } from '../../bench/statistics/random.ts';
+import { axesRun } from './axes-run.ts';
 import { fixedRun } from './fixed-run.ts';
+import { latticeRun } from './lattice-run.ts';
+import { phasesRun } from './phases-run.ts';
 
 const run = fixedRun();
 const saved = (): string => JSON.stringify(jsonReport(run, '1.2.3'));
@@ -32,8 +36,7 @@ const changed = (part: string, factor: number): Baseline => {
   return { ...rest, samples: times };
 };
 
-const compared = (before: Baseline, noise = 0.05) =>
-  compareRuns(run.tables, run.context, before, noise, seededRandom(1));
+const compared = (before: Baseline, noise = 0.05) => compareRuns(run, before, noise, seededRandom(1));
 
 t.test('compareRuns() finds a run no slower than itself', async (t) => {
   const { rows, unmatched, differences } = compared(baseline(), 0);
@@ -155,4 +158,128 @@ t.test('saveText() writes a file as a whole, or says why not', async (t) => {
   t.equal(checkWritable('')._unsafeUnwrapErr(), 'a file name');
   t.match(checkWritable(join(dir, 'none/run.json'))._unsafeUnwrapErr(), 'ENOENT');
   t.equal(saveText(join(dir, 'none/run.json'), '')._unsafeUnwrapErr(), 'ENOENT');
+});
+
+/** A run as a later one finds it, every time of it or of some parts changed. */
+const savedAs = (of: BenchRun, part = '', factor = 1): Baseline => {
+  const json = JSON.parse(JSON.stringify(jsonReport(of, '1.2.3')));
+  const before = parseBaseline(JSON.stringify(json))._unsafeUnwrap();
+  return {
+    ...before,
+    samples: new Map(
+      [...before.samples].map(([id, lists]) => [
+        id,
+        Object.fromEntries(
+          Object.entries(lists).map(([quantity, list]) => [
+            quantity,
+            `${id} ${quantity}`.includes(part) ? list.map((ns) => ns * factor) : list,
+          ]),
+        ),
+      ]),
+    ),
+  };
+};
+
+const slowerOf = (of: BenchRun, before: Baseline): readonly string[] =>
+  compareRuns(of, before, 0.05, seededRandom(1)).rows.flatMap(({ verdict, id, quantity }) =>
+    verdict === 'slower' ? [`${id} ${quantity}`] : [],
+  );
+
+t.test('compareRuns() compares phases and axes, each with itself', async (t) => {
+  for (const [of, count] of [
+    [phasesRun(), 90],
+    [axesRun(), 18],
+  ] as const) {
+    const { rows, unmatched } = compareRuns(of, savedAs(of), 0, seededRandom(1));
+    t.ok(rows.length >= count && rows.every(({ verdict, ratio }) => verdict === 'same' && ratio.value === 1));
+    t.same(unmatched, of.phases.length > 0 ? ['step:unshare user'] : [], 'what was refused');
+  }
+  t.same(slowerOf(phasesRun(), savedAs(phasesRun(), 'step:setns net', 0.8)), ['step:setns net setns net']);
+  t.same(slowerOf(axesRun(), savedAs(axesRun(), 'rss 1G:child_process', 0.8)), [
+    'rss 1G:child_process:none blockedNs',
+    'rss 1G:child_process:none exitKnownNs',
+  ]);
+  const text = drawComparison(compareRuns(axesRun(), savedAs(axesRun(), 'jobs 4:ffi', 0.8), 0.05, seededRandom(1)), {
+    paint: new Ansis(0),
+    width: 100,
+  });
+  t.match(text, /^none +ffi spawn, jobs 4 +for each child +.* slower$/m);
+});
+
+t.test('compareRuns() compares what flags and pairs add', async (t) => {
+  const lattice = latticeRun();
+  const same = compareRuns(lattice, savedAs(lattice), 0, seededRandom(1));
+  t.equal(same.costs.length, 2 * (8 + 28));
+  t.ok(same.costs.every(({ verdict, difference }) => verdict === 'same' && difference.value === 0));
+  const cheaper = (which: string, by: number): Baseline => {
+    const before = savedAs(lattice);
+    const marginal = before.marginal.map((costs) => ({
+      ...costs,
+      costs: new Map(
+        [...costs.costs].map(([what, { value, low, high }]) => {
+          const less = costs.quantity === 'totalNs' && what === which ? by : 0;
+          return [what, { value: value - less, low: low - less, high: high - less }] as const;
+        }),
+      ),
+    }));
+    return { ...before, marginal };
+  };
+  const found = (before: Baseline, noise = 0.05) =>
+    compareRuns(lattice, before, noise, seededRandom(1)).costs.flatMap(({ verdict, quantity, what }) =>
+      verdict === 'same' ? [] : [`${quantity} ${what} ${verdict}`],
+    );
+  t.same(found(cheaper('net', 150_000)), ['totalNs net slower']);
+  t.same(found(cheaper('net', -150_000)), ['totalNs net faster']);
+  t.same(found(cheaper('mnt and user', 150_000)), ['totalNs mnt and user slower']);
+  t.same(found(cheaper('net', 30_000)), [], 'within 5% of what a spawn takes');
+  t.same(found(cheaper('net', 30_000), 0), ['totalNs net slower'], 'without any noise');
+  const text = drawComparison(compareRuns(lattice, cheaper('net', 150_000), 0.05, seededRandom(1)), {
+    paint: new Ansis(0),
+    width: 200,
+  });
+  t.match(text, /^net +ffi program +adds until reaped +\d+ µs +\d+ µs +\+150\S* µs +\+.* slower$/m);
+  t.match(text, /^1 slower, 0 faster, \d+ the same/m);
+  t.match(text, /^\d+ of them, which are the same, stand in --json only\.$/m);
+  t.notMatch(text, /^cgroup/m, 'not what is the same');
+});
+
+t.test('compareRuns() has nothing to say of another kind of run', async (t) => {
+  const { rows, costs, unmatched } = compareRuns(run, savedAs(phasesRun()), 0.05, seededRandom(1));
+  t.same([rows, costs], [[], []]);
+  t.ok(unmatched.includes('spawn:none') && unmatched.includes('ffi-program:none'));
+});
+
+t.test('comparisonWarnings() names a few facts, another command, and too few rounds', async (t) => {
+  const before = baseline();
+  t.same(comparisonWarnings(compared(before)), []);
+  const other = compared({ ...before, command: ['/bin/echo'], context: { ...before.context, kernel: '5.10.0' } });
+  t.match(comparisonWarnings(other), [/^The runs that are compared differ in kernel, command: /]);
+  t.match(comparisonWarnings(compared({ ...before, context: {} })), [/, \d+ more: /]);
+  const samples = new Map(
+    [...before.samples].map(([id, lists]) => [
+      id,
+      Object.fromEntries(Object.entries(lists).map(([quantity, list]) => [quantity, list.slice(0, 5)])),
+    ]),
+  );
+  const few = compared({ ...before, samples });
+  t.match(comparisonWarnings(few), [
+    /^Too few rounds to call anything slower or faster: let both runs have 9 with -n 9$/,
+  ]);
+});
+
+t.test('parseBaseline() refuses phases, axes and costs that cannot be read', async (t) => {
+  const refused = (of: BenchRun, field: string, change: (item: Record<string, unknown>) => void): string => {
+    const json = JSON.parse(JSON.stringify(jsonReport(of, '1.2.3')));
+    change(json[field][0]);
+    return parseBaseline(JSON.stringify(json))._unsafeUnwrapErr();
+  };
+  const without = (key: string) => (item: Record<string, unknown>) => {
+    delete item[key];
+  };
+  for (const key of ['group', 'operation', 'phase', 'samples'])
+    t.equal(refused(phasesRun(), 'phases', without(key)), 'a phase has no samples that can be read', key);
+  for (const key of ['axis', 'values', 'rows'])
+    t.equal(refused(axesRun(), 'scaling', without(key)), 'an axis has no samples that can be read', key);
+  for (const key of ['quantity', 'way', 'sets', 'mean', 'flags', 'pairs', 'residual'])
+    t.equal(refused(latticeRun(), 'marginalCosts', without(key)), 'its marginal costs cannot be read', key);
 });

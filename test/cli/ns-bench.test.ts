@@ -191,6 +191,29 @@ t.test('ns-bench saves a run and compares a later one with it', { skip: withoutF
   t.same(verdicts, ['slower', 'slower', 'slower', 'slower']);
 });
 
+t.test('ns-bench compares axes, too, and refuses a run of something else', { skip: withoutFfi }, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'ns-bench-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, 'run.json');
+  const few = ['-n', '10', '-w', '0', '--no-peers', '--backend', 'ffi', '--flags', 'none'];
+  t.equal((await bench([...few, '-j', '1', '--save', file])).code, 0);
+  // Every time of the earlier run as if it had been a thousandth.
+  const run = JSON.parse(readFileSync(file, 'utf8'));
+  run.scaling[0].rows[0].samples[0] = run.scaling[0].rows[0].samples[0].map((ns: number) => ns / 1000);
+  writeFileSync(file, JSON.stringify({ ...run, context: { ...run.context, kernel: '5.10.0' } }));
+  const { code, stdout, stderr } = await bench([...few, '-j', '1', '--compare', file]);
+  t.equal(code, 3, stdout);
+  t.match(stdout, /^none +ffi spawn, jobs 1 +for each child .* slower$/m);
+  t.match(stdout, /^- kernel: 5\.10\.0 -> /m);
+  t.match(stderr, /warning: The runs that are compared differ in kernel: /);
+  const blind = await bench([...few, '-n', '1', '-j', '1', '--compare', file]);
+  t.equal(blind.code, 0, 'one round proves nothing');
+  t.match(blind.stderr, /warning: Too few rounds to call anything slower or faster: .* -n \d+/);
+  const other = await bench([...few, '--json', '--compare', file]);
+  t.equal(other.code, 1);
+  t.match(other.stderr, /nothing of what was measured is in ".*run\.json": it is a run of something else\n$/);
+});
+
 t.test('ns-bench --all tells what each flag adds', { skip: withoutFfi }, async (t) => {
   const few = ['--all', '-n', '2', '-w', '0', '--budget', '8', '--backend', 'ffi'];
   const { code, stdout } = await bench(few);
@@ -210,13 +233,17 @@ t.test('ns-bench --phases tells where the time goes', { skip: withoutFfi }, asyn
   t.match(stdout, /^nothing \(the clock\) +nothing +[\d.]+/m);
   t.match(await bench(['--phases', 'true']), { code: 2, stderr: /"--phases" is "true", wanted an absolute path/ });
   t.match(await bench(['--phases', '--all']), { code: 2, stderr: /wanted it without --all/ });
+  for (const other of [['--phases'], ['--all'], ['-j', '1']])
+    t.match(await bench([...other, '--peers']), { code: 2, stderr: /"--peers" is "on", wanted it without --all/ });
+  const shell = await bench(['--phases', '-n', '2', '--backend', 'shell']);
+  if (!/not available/.test(shell.stderr)) t.match(shell.stdout, /^\[1\] timing single system calls takes the ffi/m);
 });
 
 t.test('ns-bench --rss tells how times grow', { skip: withoutFfi }, async (t) => {
   const { code, stdout } = await bench(['--rss', '0,20M', '-n', '2', '--flags', 'none']);
   t.equal(code, 0);
   t.match(stdout, /^medians by memory of the parent, (?:ns|µs|ms)$/m);
-  t.match(stdout, /^none +child_process +event loop blocked +[\d.]+ +[\d.]+ +[\d.]+$/m);
+  t.match(stdout, /^none +child_process +event loop blocked +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ to [\d.]+$/m);
   t.match(await bench(['--rss', '1T']), { code: 2, stderr: /"--rss" is "1T", wanted sizes up to 64G/ });
   t.match(await bench(['-j', '2', '--all']), { code: 2, stderr: /"--jobs" is "2", wanted it without --all/ });
 });

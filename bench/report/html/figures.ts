@@ -6,7 +6,7 @@ import { pointName } from '../../scaling/axis.ts';
 import type { Scaling } from '../../scaling/scaling.ts';
 import { percentileCurve } from '../../statistics/histogram.ts';
 import { QUANTITY_NAMES } from '../../warnings.ts';
-import { AXIS_TITLES, scalingQuantity } from '../scaling.ts';
+import { AXIS_TITLES, quantityName } from '../scaling.ts';
 import { titleOf, unitOf } from '../table.ts';
 import { inUnit, signedInUnit, type Unit, unitFor } from '../unit.ts';
 import type { Drawing, Figure } from './figure.ts';
@@ -254,11 +254,11 @@ const phaseFigure = ({ plot, document }: Plotting, group: Phase['group'], phases
 };
 
 const growth = ({ plot, document }: Plotting, { axis, values, rows }: Scaling): Figure => {
-  const names = [...new Set(rows.map(({ way, flags, quantity }) => `${way} ${flags}, ${scalingQuantity(quantity)}`))];
+  const names = [...new Set(rows.map(({ way, flags, quantity }) => `${way} ${flags}, ${quantityName(quantity)}`))];
   const data = rows.flatMap(({ way, flags, quantity, points }) =>
     points.flatMap((point, index) => {
       if (point === null) return [];
-      const name = `${way} ${flags}, ${scalingQuantity(quantity)}`;
+      const name = `${way} ${flags}, ${quantityName(quantity)}`;
       const at = pointName(axis, values[index] ?? 0);
       return [{ name, at, value: point.p50 / 1000, told: `${name}, ${at}: ${inUnit(point.p50, MICROSECOND)} µs` }];
     }),
