@@ -7,7 +7,7 @@ import { phaseId, pointId } from './comparable.ts';
 type Lists = Readonly<Record<string, readonly number[]>>;
 
 /** A cost of an earlier run's model; nanoseconds. */
-export interface BaselineCost {
+interface BaselineCost {
   readonly value: number;
   readonly low: number;
   readonly high: number;

@@ -13,7 +13,7 @@ import { type FactDifference, findDifferences } from './fingerprint.ts';
 import { CERTAIN, type Verdict, verdictOf } from './verdict.ts';
 
 /** What became of one row since the earlier run. */
-export interface ComparedRow {
+interface ComparedRow {
   readonly id: string;
   readonly quantity: string;
   readonly way: string;
