@@ -5,6 +5,7 @@ import type { ExitStatus } from './exit.ts';
 import type { IpcAnswer, IpcRequest } from './ipc.ts';
 import type { KernelReader } from './kernel-reader.ts';
 import type { Mounter } from './mounter.ts';
+import type { NetworkNews } from './network-news.ts';
 import type { NetworkState } from './network-state.ts';
 import type { Nsfs } from './nsfs.ts';
 import type { KernelOperation, OperationTimes } from './operation.ts';
@@ -56,6 +57,14 @@ export interface NetworkRun {
   readonly decode: (bytes: Buffer) => NetworkState | 'again' | null;
 }
 
+/** A network that is watched: a child that tells on its stdout, and ends with its stdin. */
+export interface NetworkWatchRun {
+  /** Once it has started it hears of everything that changes later. */
+  readonly launched: Launched;
+  /** What the next piece of stdout says; null: nothing that could be read. */
+  readonly decode: (bytes: Buffer) => readonly NetworkNews[] | null;
+}
+
 /** The port: what a backend is. Verbs of this library talk to nothing else. */
 export interface Backend {
   readonly name: string;
@@ -87,4 +96,6 @@ export interface Backend {
   readonly moveThread?: (plan: ThreadPlan) => Result<void, MoveError>;
   /** Reads the network that a plan enters; stdout is a pipe there. */
   readonly readNetwork?: (plan: SpawnPlan) => Result<NetworkRun, LaunchError>;
+  /** Watches the network that a plan enters; stdin and stdout are pipes there. */
+  readonly watchNetwork?: (plan: SpawnPlan) => Result<NetworkWatchRun, LaunchError>;
 }

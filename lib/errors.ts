@@ -203,6 +203,13 @@ export interface PoolClosed {
   readonly message: string;
 }
 
+/** A network is no longer watched, though nobody closed the watcher. */
+export interface WatchEnded {
+  readonly type: 'watch-ended';
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** What may come of asking a backend to move the calling thread. */
 export type MoveError = Unsupported | BackendUnavailable | SetupFailed;
 /** What may come of {@link spawn}. */
@@ -214,7 +221,15 @@ export type RunError = SpawnError | ExitError | OutputLimit;
 /** What may come of `enter`. */
 export type EnterError = SpawnError | ProcessGone | NamespaceUnavailable;
 /** Every error of this library. */
-export type NamespaceError = RunError | EnterError | SignalFailed | PinFailed | ResizeFailed | IpcFailed | PoolClosed;
+export type NamespaceError =
+  | RunError
+  | EnterError
+  | SignalFailed
+  | PinFailed
+  | ResizeFailed
+  | IpcFailed
+  | PoolClosed
+  | WatchEnded;
 
 const shown = (value: unknown): string => {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
@@ -382,3 +397,9 @@ export const ipcFailed = (call: string, code: number): IpcFailed => ({
   message: `${call}: ${errnoName(code)}`,
 });
 export const poolClosed = (): PoolClosed => ({ type: 'pool-closed', message: 'The pool is closed' });
+
+export const watchEnded = (reason: string): WatchEnded => ({
+  type: 'watch-ended',
+  reason,
+  message: `The network is no longer watched: ${reason}`,
+});

@@ -1,4 +1,4 @@
-export type { Backend, IpcRun, Launched, NetworkRun, SpawnTiming } from './backend.ts';
+export type { Backend, IpcRun, Launched, NetworkRun, NetworkWatchRun, SpawnTiming } from './backend.ts';
 export { CAPABILITY_NAMES, type CapabilityName, SECUREBITS, type SecurebitName } from './capability.ts';
 export { type CheckError, type CheckSpec, check, readSnapshot, takeSnapshot } from './check.ts';
 export { CHECKS, type CheckName, FEATURES, type Feature, type Who } from './check-names.ts';
@@ -31,6 +31,7 @@ export type {
   SpawnError,
   TimedOut,
   Unsupported,
+  WatchEnded,
 } from './errors.ts';
 export { SETUP_STEPS } from './errors.ts';
 export type { ExitStatus, ResourceUsage } from './exit.ts';
@@ -99,7 +100,8 @@ export { NamespaceHandle } from './namespace-handle.ts';
 export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
 export { KeptNamespaces, type KeptRunSpec } from './network/kept.ts';
 export { createPool, NamespacePool, type PoolError, PooledNamespaces, type PoolSpec } from './network/pool.ts';
-export { type ReadNetworkError, readNetwork } from './network/read-network.ts';
+export type { NetworkTarget, ReadNetworkError } from './network/question.ts';
+export { readNetwork } from './network/read-network.ts';
 export {
   createNetwork,
   type LinkSpec,
@@ -107,6 +109,7 @@ export {
   VirtualNetwork,
   type VirtualNetworkSpec,
 } from './network/virtual-network.ts';
+export { NetworkWatcher, type WatchEvent, type WatchSpec, watchNetwork } from './network/watch-network.ts';
 export { withNetwork } from './network/with-network.ts';
 export type {
   InterfaceOptions,
@@ -122,6 +125,7 @@ export type {
   RouteSpec,
   SysctlPlan,
 } from './network.ts';
+export type { AddressOwner, NetworkEvent, NetworkNews } from './network-news.ts';
 export type { AddressState, LinkState, NetworkState, RouteState } from './network-state.ts';
 export type { Nsfs, NsfsRefusal } from './nsfs.ts';
 export { type OpenedBackend, openBackend } from './open.ts';

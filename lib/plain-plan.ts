@@ -28,5 +28,5 @@ export const plainPlan = (command: string, args: readonly string[]): SpawnPlan =
   parentDeathSignal: null,
   enter: null,
   ipc: null,
-  readsNetwork: false,
+  networkTask: null,
 });

@@ -204,7 +204,7 @@ export const planSpawn = (command: string, args: readonly string[], spec: SpawnS
       parentDeathSignal: planParentDeath(spec),
       enter: ok(null),
       ipc: ok(null),
-      readsNetwork: ok(false),
+      networkTask: ok(null),
     });
   });
 };

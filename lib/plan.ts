@@ -141,8 +141,8 @@ export interface SpawnPlan {
   readonly enter: EnterPlan | null;
   /** What is done instead of executing the command, answers going to stdout; null: the command is executed. */
   readonly ipc: readonly IpcRequest[] | null;
-  /** There is no command: what is in the network is written to stdout. */
-  readonly readsNetwork: boolean;
+  /** What is done instead of executing the command: what is in the network, or all that changes in it, goes to stdout. */
+  readonly networkTask: 'read' | 'watch' | null;
 }
 
 /** Where a thread of this process is to go: what it joins first, then what is made anew. */

@@ -6,6 +6,7 @@ import { host, supportedArch } from './host.ts';
 import { ipc } from './ipc.ts';
 import { mounterOf } from './mounter.ts';
 import { readNetwork } from './netlink/read-network.ts';
+import { watchNetwork } from './netlink/watch-network.ts';
 import { nsfsOf } from './nsfs.ts';
 import { fileCapabilities, probe } from './probe/probe.ts';
 import { readerOf } from './reader.ts';
@@ -42,6 +43,7 @@ export const ffiBackend: Backend = {
   reader: () => host().andThen(readerOf),
   nsfs: () => host().map(nsfsOf),
   readNetwork: (plan) => host().andThen((opened) => readNetwork(opened, plan)),
+  watchNetwork: (plan) => host().andThen((opened) => watchNetwork(opened, plan)),
   moveThread: (plan) => host().andThen((opened) => moveThread(opened, plan)),
   measure: (plan) => host().andThen((opened) => measure(opened, plan)),
   probe: (plan) => host().asyncAndThen((opened) => probe(opened, plan)),

@@ -1,5 +1,5 @@
 import { err, type Result } from 'neverthrow';
-import type { Backend } from '../../lib/backend.ts';
+import type { Backend, Launched } from '../../lib/backend.ts';
 import { type BackendUnavailable, backendUnavailable, type Unsupported, unsupported } from '../../lib/errors.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
 import { compile } from './argv.ts';
@@ -10,7 +10,19 @@ import { launch } from './launch.ts';
 import { mounterOf } from './mounter.ts';
 import { probe } from './probe.ts';
 import { inheritedFds } from './proc.ts';
+import { decodeReading, listening, readingPlan, watchingPlan } from './read-network.ts';
 import { knownTools, type Tools } from './tools.ts';
+
+/** It has started when it listens. */
+const listeningOnce = (launched: Launched): Launched => ({
+  started: launched.started.map(listening),
+  exit: launched.exit,
+  get stdio() {
+    return launched.stdio;
+  },
+  kill: launched.kill,
+  setRef: launched.setRef,
+});
 
 /** A backend that drives the tools it is given; a test may give it fewer than this machine has. */
 export const createShellBackend = (findTools: () => Result<Tools, string>): Backend => {
@@ -33,6 +45,21 @@ export const createShellBackend = (findTools: () => Result<Tools, string>): Back
           compiled(planned).map((line) => ({
             launched: launch(planned, line),
             decode: (bytes: Buffer) => decodeIpc(requests, bytes),
+          })),
+        ),
+      ),
+    readNetwork: (plan) =>
+      tools().andThen((found) =>
+        readingPlan(plan, found).andThen((planned) =>
+          compiled(planned).map((line) => ({ launched: launch(planned, line), decode: decodeReading })),
+        ),
+      ),
+    watchNetwork: (plan) =>
+      tools().andThen((found) =>
+        watchingPlan(plan, found).andThen((planned) =>
+          compiled(planned).map((line) => ({
+            launched: listeningOnce(launch(planned, line)),
+            decode: () => [{ type: 'changed' as const }],
           })),
         ),
       ),

@@ -92,7 +92,7 @@ const planWith = (namespaces: readonly NamespaceType[]): fc.Arbitrary<SpawnPlan>
         root: null,
         enter: null,
         ipc: null,
-        readsNetwork: false,
+        networkTask: null,
         network: null,
         owner: null,
         cgroups: [],

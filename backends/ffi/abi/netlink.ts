@@ -1,9 +1,19 @@
 /** Constants of netlink(7) and rtnetlink(7), which all architectures share, by the header they stand in. */
 
 /** linux/socket.h, linux/net.h */
-export const SOCKET = { AF_INET: 2, AF_INET6: 10, AF_NETLINK: 16, SOCK_RAW: 3 } as const;
+export const SOCKET = { AF_UNSPEC: 0, AF_INET: 2, AF_INET6: 10, AF_NETLINK: 16, SOCK_RAW: 3 } as const;
 /** linux/netlink.h */
 export const NETLINK = { NETLINK_ROUTE: 0, SOL_NETLINK: 270, NETLINK_ADD_MEMBERSHIP: 1, NETLINK_EXT_ACK: 11 } as const;
+/** struct sockaddr_nl of linux/netlink.h: {u16 family, u16, u32 port, u32 groups} */
+export const SOCKADDR_NL = { size: 12 } as const;
+/** linux/rtnetlink.h */
+export const RTMGRP = {
+  RTMGRP_LINK: 1,
+  RTMGRP_IPV4_IFADDR: 0x10,
+  RTMGRP_IPV4_ROUTE: 0x40,
+  RTMGRP_IPV6_IFADDR: 0x100,
+  RTMGRP_IPV6_ROUTE: 0x400,
+} as const;
 /** linux/sockios.h */
 export const IOCTL = { SIOCGIFINDEX: 0x8933 } as const;
 /** struct ifreq of linux/if.h: a name of 16 bytes, then a union. */
@@ -18,6 +28,7 @@ export const NLM_F = {
   NLM_F_REQUEST: 1,
   NLM_F_MULTI: 2,
   NLM_F_DUMP_INTR: 0x10,
+  NLM_F_REPLACE: 0x100,
   NLM_F_CAPPED: 0x100,
   NLM_F_ACK_TLVS: 0x200,
   NLM_F_EXCL: 0x200,
@@ -44,7 +55,7 @@ export const RTM = {
 } as const;
 
 /** struct ifinfomsg: {u8 family, u8, u16 type, i32 index, u32 flags, u32 change} */
-export const IFINFOMSG = { type: 2, index: 4, flags: 8, size: 16 } as const;
+export const IFINFOMSG = { family: 0, type: 2, index: 4, flags: 8, size: 16 } as const;
 /** linux/if.h */
 export const IFF = { IFF_UP: 1 } as const;
 /** linux/if_link.h */

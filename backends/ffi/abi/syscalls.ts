@@ -19,6 +19,7 @@ const SYSCALLS = {
   ioctl: [16, 29],
   socket: [41, 198],
   setsockopt: [54, 208],
+  bind: [49, 200],
   chdir: [80, 49],
   setsid: [112, 157],
   getgroups: [115, 158],

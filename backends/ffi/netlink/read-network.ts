@@ -8,7 +8,7 @@ import { readState } from './state.ts';
 
 /** Has a carrier ask the kernel, in the network that the plan enters. */
 export const readNetwork = (host: Host, plan: SpawnPlan): Result<NetworkRun, LaunchError> =>
-  launch(host, { ...plan, readsNetwork: true }).map((launched) => ({
+  launch(host, { ...plan, networkTask: 'read' }).map((launched) => ({
     launched,
     decode: (bytes) =>
       readState(bytes).match(

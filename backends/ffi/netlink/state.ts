@@ -63,7 +63,8 @@ const fixed = ({ payload, type }: NetlinkMessage, size: number): Read<Attributes
     ? err(malformed(`A message of type ${type} has ${payload.length} bytes`))
     : parseAttributes(payload.subarray(size));
 
-const linkOf = (message: NetlinkMessage): Read<Omit<LinkState, 'addresses'>> =>
+/** Reads an RTM_NEWLINK or RTM_DELLINK. */
+export const linkOf = (message: NetlinkMessage): Read<Omit<LinkState, 'addresses'>> =>
   fixed(message, IFINFOMSG.size).andThen((attributes) => {
     const { payload } = message;
     const info = parseAttributes(attributes.get(IFLA.IFLA_LINKINFO) ?? Buffer.alloc(0));
@@ -79,13 +80,15 @@ const linkOf = (message: NetlinkMessage): Read<Omit<LinkState, 'addresses'>> =>
         up: (payload.readUInt32LE(IFINFOMSG.flags) & IFF.IFF_UP) !== 0,
         state: STATES[attributes.get(IFLA.IFLA_OPERSTATE)?.[0] ?? 0] ?? 'unknown',
         master: u32(attributes, IFLA.IFLA_MASTER),
-        link: u32(attributes, IFLA.IFLA_LINK),
+        // 0: the other end of a pair is gone, or not there yet.
+        link: u32(attributes, IFLA.IFLA_LINK) || null,
         linkNamespace: u32(attributes, IFLA.IFLA_LINK_NETNSID),
       };
     });
   });
 
-const addressOf = (message: NetlinkMessage): Read<AddressState & { readonly index: number }> =>
+/** Reads an RTM_NEWADDR or RTM_DELADDR, with the number of its link. */
+export const addressOf = (message: NetlinkMessage): Read<AddressState & { readonly index: number }> =>
   fixed(message, IFADDRMSG.size).map((attributes) => {
     const { payload } = message;
     const ip = address(attributes.get(IFA.IFA_LOCAL) ?? attributes.get(IFA.IFA_ADDRESS));
@@ -99,19 +102,21 @@ const addressOf = (message: NetlinkMessage): Read<AddressState & { readonly inde
     };
   });
 
-const routeOf = (message: NetlinkMessage, names: ReadonlyMap<number, string>): Read<RouteState | null> =>
+/** Reads an RTM_NEWROUTE or RTM_DELROUTE; null for what is no unicast route of the main table. */
+export const routeOf = (
+  message: NetlinkMessage,
+): Read<(Omit<RouteState, 'interface'> & { readonly index: number | null }) | null> =>
   fixed(message, RTMSG.size).map((attributes) => {
     const { payload } = message;
     const family = payload[0] === SOCKET.AF_INET ? 4 : payload[0] === SOCKET.AF_INET6 ? 6 : null;
     const table = u32(attributes, RTA.RTA_TABLE) ?? payload[RTMSG.table];
     if (family === null || table !== RT.RT_TABLE_MAIN || payload[RTMSG.type] !== RT.RTN_UNICAST) return null;
     const to = address(attributes.get(RTA.RTA_DST));
-    const through = u32(attributes, RTA.RTA_OIF);
     return {
       to: to === null ? 'default' : `${to}/${payload[RTMSG.prefix]}`,
       family,
       via: address(attributes.get(RTA.RTA_GATEWAY)),
-      interface: through === null ? null : (names.get(through) ?? null),
+      index: u32(attributes, RTA.RTA_OIF),
       source: address(attributes.get(RTA.RTA_PREFSRC)),
       metric: u32(attributes, RTA.RTA_PRIORITY),
     };
@@ -143,14 +148,19 @@ export const readState = (bytes: Buffer): Read<NetworkState> =>
     return Result.combine(of(RTM.RTM_NEWLINK).map(linkOf)).andThen((links) =>
       Result.combine(of(RTM.RTM_NEWADDR).map(addressOf)).andThen((addresses) => {
         const names = new Map(links.map(({ index, name }) => [index, name]));
-        return Result.combine(of(RTM.RTM_NEWROUTE).map((message) => routeOf(message, names))).map((routes) => ({
+        return Result.combine(of(RTM.RTM_NEWROUTE).map(routeOf)).map((routes) => ({
           links: links
             .map((link) => ({
               ...link,
               addresses: addresses.filter(({ index }) => index === link.index).map(({ index: _, ...rest }) => rest),
             }))
             .sort((a, b) => a.index - b.index),
-          routes: routes.filter((route) => route !== null),
+          routes: routes
+            .filter((route) => route !== null)
+            .map(({ index, ...route }) => ({
+              ...route,
+              interface: index === null ? null : (names.get(index) ?? null),
+            })),
         }));
       }),
     );

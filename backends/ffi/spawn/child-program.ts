@@ -2,6 +2,7 @@ import type { SpawnPlan } from '../../../lib/plan.ts';
 import { FCNTL, KERNEL_SIGACTION_SIZE, KERNEL_SIGSET_SIZE, SIG } from '../abi/constants.ts';
 import { addNetworkDump } from '../netlink/dump-ops.ts';
 import { addCallerSide, addNetwork, type Refusal } from '../netlink/network-ops.ts';
+import { addNetworkWatch } from '../netlink/watch-ops.ts';
 import {
   type Argument,
   addressOfOp,
@@ -207,9 +208,11 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });
   addSignals(program, context.handlers, fail);
   addSeccomp(program, plan, fail);
-  if (plan.readsNetwork) {
+  if (plan.networkTask === 'read') {
     program.op('close', [status], quiet);
     addNetworkDump(program);
+  } else if (plan.networkTask === 'watch') {
+    addNetworkWatch(program, status, fail);
   } else if (plan.ipc === null) {
     addExec(program, context, status);
     program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);

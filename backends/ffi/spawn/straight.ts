@@ -49,9 +49,11 @@ export const refuseStraight = ({
   init,
   owner,
   ipc,
+  networkTask,
 }: SpawnPlan): Unsupported | null => {
   // A call that waits would keep Node waiting with it.
   if (ipc !== null) return unsupported('ffi', 'IPC', NEEDS);
+  if (networkTask === 'watch') return unsupported('ffi', 'watching a network', NEEDS);
   const joined = enter?.joins.find(({ type }) => type === 'user' || type === 'pid' || type === 'time');
   if (joined !== undefined) return unsupported('ffi', `entering a ${joined.type} namespace`, NEEDS);
   if (enter !== null && namespaces.includes('pid'))
