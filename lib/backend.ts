@@ -1,10 +1,19 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Result, ResultAsync } from 'neverthrow';
-import type { BackendUnavailable, ExitLost, LaunchError, MoveError, SignalFailed, Unsupported } from './errors.ts';
+import type {
+  BackendUnavailable,
+  ExitLost,
+  LaunchError,
+  MoveError,
+  SetupFailed,
+  SignalFailed,
+  Unsupported,
+} from './errors.ts';
 import type { ExitStatus } from './exit.ts';
 import type { IpcAnswer, IpcRequest } from './ipc.ts';
 import type { KernelReader } from './kernel-reader.ts';
 import type { Mounter } from './mounter.ts';
+import type { CallerMasquerade } from './network.ts';
 import type { NetworkNews } from './network-news.ts';
 import type { NetworkState } from './network-state.ts';
 import type { Nsfs } from './nsfs.ts';
@@ -65,6 +74,11 @@ export interface NetworkWatchRun {
   readonly decode: (bytes: Buffer) => readonly NetworkNews[] | null;
 }
 
+/** Rules that stand until they are closed, or this process ends. */
+export interface Masquerade {
+  readonly close: () => void;
+}
+
 /** The port: what a backend is. Verbs of this library talk to nothing else. */
 export interface Backend {
   readonly name: string;
@@ -94,6 +108,8 @@ export interface Backend {
   readonly time?: (operation: KernelOperation) => Result<OperationTimes, LaunchError | ExitLost>;
   /** Moves the calling thread itself, or refuses to; a backend without it has no way to do so. */
   readonly moveThread?: (plan: ThreadPlan) => Result<void, MoveError>;
+  /** Masquerades in the calling thread's own network, whose forwarding is on. */
+  readonly masquerade?: (plan: CallerMasquerade) => Result<Masquerade, SetupFailed | Unsupported | BackendUnavailable>;
   /** Reads the network that a plan enters; stdout is a pipe there. */
   readonly readNetwork?: (plan: SpawnPlan) => Result<NetworkRun, LaunchError>;
   /** Watches the network that a plan enters; stdin and stdout are pipes there. */

@@ -1,4 +1,4 @@
-export type { Backend, IpcRun, Launched, NetworkRun, NetworkWatchRun, SpawnTiming } from './backend.ts';
+export type { Backend, IpcRun, Launched, Masquerade, NetworkRun, NetworkWatchRun, SpawnTiming } from './backend.ts';
 export { CAPABILITY_NAMES, type CapabilityName, SECUREBITS, type SecurebitName } from './capability.ts';
 export { type CheckError, type CheckSpec, check, readSnapshot, takeSnapshot } from './check.ts';
 export { CHECKS, type CheckName, FEATURES, type Feature, type Who } from './check-names.ts';
@@ -112,11 +112,13 @@ export {
 export { NetworkWatcher, type WatchEvent, type WatchSpec, watchNetwork } from './network/watch-network.ts';
 export { withNetwork } from './network/with-network.ts';
 export type {
+  CallerMasquerade,
   InterfaceOptions,
   InterfacePlan,
   InterfaceSpec,
   LinkPlan,
   MacvlanMode,
+  MasqueradePlan,
   NetworkPlan,
   NetworkSpec,
   PeerPlan,

@@ -63,6 +63,11 @@ export interface NetworkSpec {
   readonly loopback?: boolean;
   readonly interfaces?: readonly InterfaceSpec[];
   readonly routes?: readonly RouteSpec[];
+  /**
+   * Interfaces of this network through which it forwards what comes from others, in their own name: a router. Turns
+   * forwarding on, of IPv6 as well where an interface has such an address. The shell backend does it by nft(8) or iptables(8).
+   */
+  readonly masquerade?: string | readonly string[];
   /** Values of the namespace's own settings by name: `{ 'net.ipv4.ip_forward': 1 }`. See sysctl(8). */
   readonly sysctls?: Readonly<Record<string, string | number>>;
 }
@@ -110,12 +115,29 @@ export interface SysctlPlan {
   readonly value: string;
 }
 
+/** What is forwarded in the name of others. */
+export interface MasqueradePlan {
+  /** The interfaces through which it goes out. */
+  readonly interfaces: readonly string[];
+  readonly families: readonly (4 | 6)[];
+}
+
+/** What is forwarded in the name of the calling thread's network. */
+export interface CallerMasquerade extends MasqueradePlan {
+  /** Where it comes from. */
+  readonly from: readonly IpNetwork[];
+}
+
+/** The name of the tables of nftables that masquerade; no other are touched. */
+export const MASQUERADE_TABLE = 'linux-namespaces';
+
 /** A network, checked. */
 export interface NetworkPlan {
   readonly loopback: boolean;
   readonly interfaces: readonly InterfacePlan[];
   readonly routes: readonly RoutePlan[];
   readonly sysctls: readonly SysctlPlan[];
+  readonly masquerade: MasqueradePlan | null;
 }
 
 /** Whether something of the calling thread's own network is needed. */

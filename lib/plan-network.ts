@@ -9,6 +9,7 @@ import type {
   InterfaceSpec,
   LinkPlan,
   MacvlanMode,
+  MasqueradePlan,
   NetworkPlan,
   NetworkSpec,
   PeerPlan,
@@ -228,7 +229,40 @@ const checkReferences = ({ interfaces, routes, ...rest }: NetworkPlan): Checked<
     if (through === null || known.has(through)) continue;
     return err(invalidOption(`network.routes[${index}].interface`, through, 'the name of one of the interfaces'));
   }
+  for (const name of rest.masquerade?.interfaces ?? []) {
+    if (known.has(name)) continue;
+    return err(invalidOption('network.masquerade', name, 'the name of one of the interfaces'));
+  }
   return ok({ interfaces, routes, ...rest });
+};
+
+/** Checks the names of interfaces that masquerade; the families are the caller's to find. */
+export const planMasquerade = (option: string, value: string | readonly string[]): Checked<MasqueradePlan> => {
+  const names = typeof value === 'string' ? [value] : value;
+  if (!Array.isArray(names) || names.length === 0) {
+    return err(invalidOption(option, value, 'the name of an interface, or a list of them'));
+  }
+  return Result.combine(names.map((name) => interfaceName(option, name))).map((interfaces) => ({
+    interfaces: [...new Set(interfaces)],
+    families: [4],
+  }));
+};
+
+const FORWARDING = { 4: '/proc/sys/net/ipv4/ip_forward', 6: '/proc/sys/net/ipv6/conf/all/forwarding' } as const;
+
+/** Who masquerades forwards; what the caller says of it himself is left as it is. */
+const withForwarding = (plan: NetworkPlan): NetworkPlan => {
+  const { masquerade, interfaces, sysctls } = plan;
+  if (masquerade === null) return plan;
+  const all = interfaces.flatMap(({ addresses, link }) => [
+    ...addresses,
+    ...(link.type === 'veth' && link.peer.namespace === 'inside' ? link.peer.addresses : []),
+  ]);
+  const families = all.some(({ family }) => family === 6) ? ([4, 6] as const) : ([4] as const);
+  const missing = families
+    .map((family) => ({ path: FORWARDING[family], value: '1' }))
+    .filter(({ path }) => !sysctls.some((known) => known.path === path));
+  return { ...plan, sysctls: [...missing, ...sysctls], masquerade: { ...masquerade, families } };
 };
 
 /**
@@ -247,5 +281,8 @@ export const planNetwork = (spec: NetworkSpec): Checked<NetworkPlan> => {
       Result.combine(entries.map((entry, index) => planRoute(`network.routes[${index}]`, entry))),
     ),
     sysctls: planSysctls(spec.sysctls),
-  }).andThen(checkReferences);
+    masquerade: optional(spec.masquerade, (names) => planMasquerade('network.masquerade', names)),
+  })
+    .andThen(checkReferences)
+    .map(withForwarding);
 };

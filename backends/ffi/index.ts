@@ -5,6 +5,7 @@ import { remainingWays, type Way } from './carrier/vehicles.ts';
 import { host, supportedArch } from './host.ts';
 import { ipc } from './ipc.ts';
 import { mounterOf } from './mounter.ts';
+import { masqueradeForCaller } from './netlink/caller-masquerade.ts';
 import { readNetwork } from './netlink/read-network.ts';
 import { watchNetwork } from './netlink/watch-network.ts';
 import { nsfsOf } from './nsfs.ts';
@@ -42,6 +43,7 @@ export const ffiBackend: Backend = {
   mounter: () => host().map(mounterOf),
   reader: () => host().andThen(readerOf),
   nsfs: () => host().map(nsfsOf),
+  masquerade: (plan) => host().andThen((opened) => masqueradeForCaller(opened, plan)),
   readNetwork: (plan) => host().andThen((opened) => readNetwork(opened, plan)),
   watchNetwork: (plan) => host().andThen((opened) => watchNetwork(opened, plan)),
   moveThread: (plan) => host().andThen((opened) => moveThread(opened, plan)),

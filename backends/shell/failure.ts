@@ -25,7 +25,8 @@ const pathOf = (step: SetupFailed['step'], plan: SpawnPlan): string | null => {
 /** Names of the tools that a shell's message may begin with are not the tool: it is the shell that failed. */
 const toolOf = (text: string): string => {
   const speaker = speakerIn(text);
-  // ip(8) does not name itself.
+  // Neither names itself.
+  if (text.includes('Could not process rule')) return 'nft(8)';
   if (speaker === 'Error' || text.startsWith('RTNETLINK answers:')) return 'ip(8)';
   return speaker === null || speaker.startsWith('ns-') ? 'sh(1)' : `${speaker.slice(speaker.lastIndexOf('/') + 1)}(1)`;
 };

@@ -1,13 +1,23 @@
 import { err, ok, type Result } from 'neverthrow';
 import { type Unsupported, unsupported } from '../../lib/errors.ts';
 import { formatIp, formatIpNetwork } from '../../lib/ip-address.ts';
-import { type InterfacePlan, type InterfaceSettings, type RoutePlan, usesCaller } from '../../lib/network.ts';
+import {
+  type InterfacePlan,
+  type InterfaceSettings,
+  MASQUERADE_TABLE,
+  type MasqueradePlan,
+  type RoutePlan,
+  usesCaller,
+} from '../../lib/network.ts';
 import type { SpawnPlan } from '../../lib/plan.ts';
 import type { Tools } from './tools.ts';
 
-/** One thing that the first shell does for the network: words of ip(8), or a value for a file. */
+/** The tools that masquerade. */
+type MasqueradeTools = Pick<Tools, 'nft' | 'iptables' | 'ip6tables'>;
+
+/** One thing that the first shell does for the network: the words of a tool, or a value for a file. */
 export type NetworkCall =
-  | { readonly type: 'ip'; readonly words: readonly string[] }
+  | { readonly type: 'tool'; readonly words: readonly string[] }
   | { readonly type: 'file'; readonly path: string; readonly value: string };
 
 const macText = (mac: readonly number[]): string => mac.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
@@ -49,10 +59,38 @@ const route = ({ to, via, interface: through, metric }: RoutePlan): readonly str
   ...(metric === null ? [] : ['metric', `${metric}`]),
 ];
 
+/** What nft(8) or iptables(8) has to do, whichever is there. */
+const masqueradeWords = (
+  { interfaces, families }: MasqueradePlan,
+  { nft, iptables, ip6tables }: MasqueradeTools,
+): Result<readonly (readonly string[])[], Unsupported> => {
+  if (nft !== null) {
+    const rules = families.flatMap((family) => {
+      const table = `${family === 4 ? 'ip' : 'ip6'} ${MASQUERADE_TABLE}`;
+      return [
+        `add table ${table}`,
+        `add chain ${table} postrouting { type nat hook postrouting priority 100; }`,
+        ...interfaces.map((name) => `add rule ${table} postrouting oifname "${name}" masquerade`),
+      ];
+    });
+    return ok([[nft, rules.join('; ')]]);
+  }
+  const missing = iptables === null || (families.includes(6) && ip6tables === null);
+  if (missing) return err(unsupported('shell', 'masquerade', 'nft(8) or iptables(8)'));
+  return ok(
+    families.flatMap((family) =>
+      interfaces.map((name) => [
+        (family === 4 ? iptables : ip6tables) ?? '',
+        ...['-t', 'nat', '-A', 'POSTROUTING', '-o', name, '-j', 'MASQUERADE'],
+      ]),
+    ),
+  );
+};
+
 /** What the first shell has to do for the network that a plan asks for. */
 export const networkCalls = (
   { network }: SpawnPlan,
-  tools: Pick<Tools, 'ip'>,
+  tools: Pick<Tools, 'ip'> & MasqueradeTools,
 ): Result<readonly NetworkCall[], Unsupported> => {
   if (network === null) return ok([]);
   const { ip } = tools;
@@ -69,10 +107,13 @@ export const networkCalls = (
   if (ip === null && links.length + ipWords.length > 0) {
     return err(unsupported('shell', 'the set-up of a network', 'ip(8) of iproute2'));
   }
-  const call = (words: readonly string[]): NetworkCall => ({ type: 'ip', words: [ip ?? 'ip', ...words] });
-  return ok([
+  const call = (words: readonly string[]): NetworkCall => ({ type: 'tool', words: [ip ?? 'ip', ...words] });
+  const { masquerade } = network;
+  const rules = masquerade === null ? ok([]) : masqueradeWords(masquerade, tools);
+  return rules.map((last): readonly NetworkCall[] => [
     ...links.map(call),
     ...network.sysctls.map(({ path, value }): NetworkCall => ({ type: 'file', path, value })),
     ...ipWords.map(call),
+    ...last.map((words): NetworkCall => ({ type: 'tool', words })),
   ]);
 };

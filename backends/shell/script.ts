@@ -68,7 +68,7 @@ const setName = (step: 'hostname' | 'domainname', setter: NameSetter | null, con
 const setNetwork = (calls: readonly NetworkCall[], control: number): readonly string[] =>
   calls.map((call) => {
     const act =
-      call.type === 'ip'
+      call.type === 'tool'
         ? call.words.map(quote).join(' ')
         : `{ printf '%s\\n' ${quote(call.value)} >${quote(call.path)}; }`;
     return `${act} >&2 || ${fail('network', control)}`;

@@ -29,6 +29,9 @@ export interface Tools {
   readonly busybox: string | null;
   readonly perl: string | null;
   readonly ip: string | null;
+  readonly nft: string | null;
+  readonly iptables: string | null;
+  readonly ip6tables: string | null;
   readonly prlimit: string | null;
   readonly renice: string | null;
   /** In the order of preference, at least one. */
@@ -124,6 +127,9 @@ export const findTools = (): Result<Tools, string> => {
     busybox: findProgram('busybox'),
     perl: findProgram('perl'),
     ip: findProgram('ip'),
+    nft: findProgram('nft'),
+    iptables: findProgram('iptables'),
+    ip6tables: findProgram('ip6tables'),
     prlimit: findProgram('prlimit'),
     renice: findProgram('renice'),
     shells,

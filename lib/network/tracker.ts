@@ -75,10 +75,9 @@ export class NetworkTracker {
       }
     }
     for (const route of routes) {
-      if (this.#routes.some((other) => isSameRoute(route, other))) continue;
-      this.#routes.push(route);
-      events.push({ type: 'route-added', route });
+      if (!this.#routes.some((other) => isSameRoute(route, other))) events.push({ type: 'route-added', route });
     }
+    this.#routes = [...routes];
     this.#isStale = false;
     return events;
   }

@@ -1,9 +1,13 @@
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
+import type { Masquerade } from '../backend.ts';
 import { type EnterError, type InvalidOption, invalidOption } from '../errors.ts';
-import type { InterfaceOptions, InterfaceSpec, NetworkSpec } from '../network.ts';
-import { planNetwork } from '../plan-network.ts';
+import type { IpNetwork } from '../ip-address.ts';
+import type { CallerMasquerade, InterfaceOptions, InterfaceSpec, NetworkPlan, NetworkSpec } from '../network.ts';
+import { openBackend } from '../open.ts';
+import { planMasquerade, planNetwork } from '../plan-network.ts';
 import type { BackendChoice } from '../spec.ts';
 import { KeptNamespaces, keepNew } from './kept.ts';
+import { masqueradeIn } from './masquerade.ts';
 
 /** One end of a veth pair whose other end is in another node. */
 export interface LinkSpec extends InterfaceOptions {
@@ -23,16 +27,24 @@ export interface VirtualNetworkSpec {
   readonly nodes: Readonly<Record<string, NodeSpec>>;
   /** Makes them below a user namespace, in which the caller is root: takes no privilege. For everybody but root when left out. */
   readonly rootless?: boolean;
+  /**
+   * Interfaces of the calling thread's network through which what comes from the nodes goes out, in its name: from the
+   * networks of `peer.addresses` with `namespace: 'caller'`. Forwarding has to be on there. The rules are a table of nftables
+   * of its own, and go with the whole, however this process ends. Privilege: CAP_NET_ADMIN there. Since Linux 5.12.
+   */
+  readonly masquerade?: string | readonly string[];
   readonly backend?: BackendChoice;
 }
 
 /** Several network namespaces, each held until the whole is closed. */
 export class VirtualNetwork implements Disposable {
   readonly #nodes: ReadonlyMap<string, KeptNamespaces>;
+  #masquerade: Masquerade | null;
 
   /** @internal */
-  constructor(nodes: ReadonlyMap<string, KeptNamespaces>) {
+  constructor(nodes: ReadonlyMap<string, KeptNamespaces>, masquerade: Masquerade | null) {
     this.#nodes = nodes;
+    this.#masquerade = masquerade;
   }
 
   /**
@@ -49,6 +61,8 @@ export class VirtualNetwork implements Disposable {
   /** Lets go of all nodes; each ends with the last process that is in it. */
   close(): void {
     for (const node of this.#nodes.values()) node.close();
+    this.#masquerade?.close();
+    this.#masquerade = null;
   }
 
   /** The same as {@link VirtualNetwork.close}. */
@@ -62,10 +76,23 @@ interface NodePlan {
   readonly name: string;
   readonly network: NetworkSpec;
   readonly below: string | null;
+  /** Networks that it has in common with the caller. */
+  readonly shared: readonly IpNetwork[];
+}
+
+/** The whole, checked. */
+interface WholePlan {
+  readonly nodes: readonly NodePlan[];
+  readonly masquerade: CallerMasquerade | null;
 }
 
 const isRecord = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const sharedOf = ({ interfaces }: NetworkPlan): readonly IpNetwork[] =>
+  interfaces.flatMap(({ link }) =>
+    link.type === 'veth' && link.peer.namespace === 'caller' ? link.peer.addresses : [],
+  );
 
 const planNode = (name: string, spec: NodeSpec, before: ReadonlySet<string>): Result<NodePlan, InvalidOption> => {
   const option = `nodes.${name}`;
@@ -93,11 +120,11 @@ const planNode = (name: string, spec: NodeSpec, before: ReadonlySet<string>): Re
   const listed = spec.interfaces === undefined || Array.isArray(spec.interfaces);
   const network = { ...spec, ...(listed && spec.interfaces !== undefined ? { interfaces } : {}) } as NetworkSpec;
   return planNetwork(network)
-    .map(() => ({ name, network, below }))
+    .map((plan) => ({ name, network, below, shared: below === null ? sharedOf(plan) : [] }))
     .mapErr(({ option: inner, value, wanted }) => invalidOption(inner.replace(/^network/, option), value, wanted));
 };
 
-const planNodes = (spec: VirtualNetworkSpec): Result<readonly NodePlan[], InvalidOption> => {
+const planWhole = (spec: VirtualNetworkSpec): Result<WholePlan, InvalidOption> => {
   if (!isRecord(spec)) return err(invalidOption('spec', spec, 'an object: { nodes: { ... } }'));
   const { nodes, rootless } = spec;
   if (!isRecord(nodes) || Object.keys(nodes).length === 0) {
@@ -112,15 +139,29 @@ const planNodes = (spec: VirtualNetworkSpec): Result<readonly NodePlan[], Invali
     if (plan.isErr()) return err(plan.error);
     plans.push(plan.value);
   }
-  return ok(plans);
+  const { masquerade } = spec;
+  if (masquerade === undefined) return ok({ nodes: plans, masquerade: null });
+  const from = plans.flatMap(({ shared }) => shared);
+  if (from.length === 0) {
+    return err(
+      invalidOption('masquerade', masquerade, 'a node with a veth pair to the caller, whose end has an address'),
+    );
+  }
+  return planMasquerade('masquerade', masquerade).map(({ interfaces }) => {
+    const families = ([4, 6] as const).filter((family) => from.some((network) => network.family === family));
+    return { nodes: plans, masquerade: { interfaces, families, from } };
+  });
 };
 
 const build = async (
-  plans: readonly NodePlan[],
+  { nodes: plans, masquerade: outward }: WholePlan,
   { rootless = process.geteuid?.() !== 0, backend }: VirtualNetworkSpec,
 ): Promise<Result<VirtualNetwork, EnterError>> => {
+  const masquerade =
+    outward === null ? ok(null) : openBackend(backend).andThen((known) => masqueradeIn(known.backend, outward));
+  if (masquerade.isErr()) return err(masquerade.error);
   const nodes = new Map<string, KeptNamespaces>();
-  const network = new VirtualNetwork(nodes);
+  const network = new VirtualNetwork(nodes, masquerade.value);
   for (const { name, network: own, below } of plans) {
     const [first] = nodes.values();
     const parent = below === null ? null : nodes.get(below);
@@ -180,6 +221,6 @@ const build = async (
  * @see network_namespaces(7), veth(4)
  */
 export const createNetwork = (spec: VirtualNetworkSpec): ResultAsync<VirtualNetwork, EnterError> => {
-  const plans = planNodes(spec);
+  const plans = planWhole(spec);
   return new ResultAsync(plans.isErr() ? Promise.resolve(err(plans.error)) : build(plans.value, spec));
 };

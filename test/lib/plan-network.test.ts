@@ -54,6 +54,8 @@ const BAD: readonly (readonly [option: string, spec: unknown, wanted: RegExp])[]
   ['network.routes[0].via', { routes: [{ to: 'default', via: 'gateway' }] }, /IPv4 or IPv6 address/],
   ['network.routes[0].interface', { routes: [{ to: 'default', interface: 'eth0' }] }, /one of the interfaces/],
   ['network.routes[0].metric', { routes: [{ to: 'default', interface: 'lo', metric: -1 }] }, /whole number/],
+  ['network.masquerade', { masquerade: 5 }, /the name of an interface, or a list/],
+  ['network.masquerade', { masquerade: 'eth0' }, /one of the interfaces/],
   ['network.sysctls', { sysctls: [] }, /an object/],
   ['network.sysctls', { sysctls: { 'kernel.hostname': 'a' } }, /a setting of networks/],
   ['network.sysctls', { sysctls: { 'net/../kernel/hostname': 'a' } }, /a setting of networks/],
@@ -75,7 +77,13 @@ t.test('planNetwork() refuses what cannot be meant, by its name', async (t) => {
 });
 
 t.test('planNetwork() fills in every default', async (t) => {
-  t.strictSame(planNetwork({})._unsafeUnwrap(), { loopback: true, interfaces: [], routes: [], sysctls: [] });
+  t.strictSame(planNetwork({})._unsafeUnwrap(), {
+    loopback: true,
+    interfaces: [],
+    routes: [],
+    sysctls: [],
+    masquerade: null,
+  });
   const settings = { addresses: [], mtu: null, mac: null, up: true, master: null };
   t.strictSame(
     planNetwork({ interfaces: [{ type: 'veth', name: 'a', peer: { name: 'b' } }] })._unsafeUnwrap().interfaces,

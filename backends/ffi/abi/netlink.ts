@@ -3,7 +3,13 @@
 /** linux/socket.h, linux/net.h */
 export const SOCKET = { AF_UNSPEC: 0, AF_INET: 2, AF_INET6: 10, AF_NETLINK: 16, SOCK_RAW: 3 } as const;
 /** linux/netlink.h */
-export const NETLINK = { NETLINK_ROUTE: 0, SOL_NETLINK: 270, NETLINK_ADD_MEMBERSHIP: 1, NETLINK_EXT_ACK: 11 } as const;
+export const NETLINK = {
+  NETLINK_ROUTE: 0,
+  NETLINK_NETFILTER: 12,
+  SOL_NETLINK: 270,
+  NETLINK_ADD_MEMBERSHIP: 1,
+  NETLINK_EXT_ACK: 11,
+} as const;
 /** struct sockaddr_nl of linux/netlink.h: {u16 family, u16, u32 port, u32 groups} */
 export const SOCKADDR_NL = { size: 12 } as const;
 /** linux/rtnetlink.h */
@@ -34,6 +40,7 @@ export const NLM_F = {
   NLM_F_EXCL: 0x200,
   NLM_F_DUMP: 0x300,
   NLM_F_CREATE: 0x400,
+  NLM_F_APPEND: 0x800,
 } as const;
 /** struct nlmsgerr: {i32 error, nlmsghdr}, then attributes where NLM_F_ACK_TLVS is set */
 export const NLMSGERR = { error: 0, header: 4, size: 20, NLMSGERR_ATTR_MSG: 1 } as const;

@@ -2,10 +2,11 @@ import { type NetworkPlan, usesCaller } from '../../../lib/network.ts';
 import { AT, OPEN } from '../abi/constants.ts';
 import { IFREQ, IOCTL, NETLINK, SOCKET } from '../abi/netlink.ts';
 import { type Argument, addressOfOp, int32At, num, resultOf, shown, words } from '../program/argument.ts';
-import type { Label, ProgramBuilder } from '../program/builder.ts';
+import type { Label, OpOptions, ProgramBuilder } from '../program/builder.ts';
 import { OP } from '../program/layout.ts';
 import { type NetworkStep, networkSteps } from './batches.ts';
-import type { Hole } from './writer.ts';
+import { masqueradeBatch } from './masquerade.ts';
+import type { Hole, NetlinkBatch } from './writer.ts';
 
 /** What stands for one network namespace in a program. */
 interface Side {
@@ -23,7 +24,13 @@ const ANSWER_SIZE = 4_096;
 
 const OPTIONS = { step: 'network' } as const;
 
-const addSide = (program: ProgramBuilder, name: string, namespace: boolean, fail: Label): Side => {
+/** Opens a socket of netlink(7) that does not wait, and says in words what it refuses. */
+export const addSocket = (
+  program: ProgramBuilder,
+  name: string,
+  protocol: 'NETLINK_ROUTE' | 'NETLINK_NETFILTER',
+  fail: Label,
+): Argument => {
   const options = { ...OPTIONS, onError: fail };
   const flags = SOCKET.SOCK_RAW | OPEN.O_CLOEXEC | OPEN.O_NONBLOCK;
   const type = words(flags, {
@@ -32,8 +39,8 @@ const addSide = (program: ProgramBuilder, name: string, namespace: boolean, fail
     SOCK_NONBLOCK: OPEN.O_NONBLOCK,
   });
   const family = words(SOCKET.AF_NETLINK, { AF_NETLINK: SOCKET.AF_NETLINK });
-  const protocol = words(NETLINK.NETLINK_ROUTE, { NETLINK_ROUTE: NETLINK.NETLINK_ROUTE });
-  const socket = resultOf(program.op('socket', [family, type, protocol], options), name);
+  const kind = words(NETLINK[protocol], { [protocol]: NETLINK[protocol] });
+  const socket = resultOf(program.op('socket', [family, type, kind], options), name);
   // The kernel's own words with an error; since Linux 4.12.
   const on = shown(program.int32s(1, 0), '[1]');
   const option = [
@@ -41,6 +48,12 @@ const addSide = (program: ProgramBuilder, name: string, namespace: boolean, fail
     words(NETLINK.NETLINK_EXT_ACK, { NETLINK_EXT_ACK: NETLINK.NETLINK_EXT_ACK }),
   ];
   program.op('setsockopt', [socket, ...option, on, num(4)], { onError: 'next' });
+  return socket;
+};
+
+const addSide = (program: ProgramBuilder, name: string, namespace: boolean, fail: Label): Side => {
+  const options = { ...OPTIONS, onError: fail };
+  const socket = addSocket(program, name, 'NETLINK_ROUTE', fail);
   if (!namespace) return { socket, namespace: null };
   // Of the thread: a program may run in one that has left the others.
   const path = '/proc/thread-self/ns/net';
@@ -99,17 +112,19 @@ const addHoles = (
 /** Sends messages; no answer means that the kernel has done all that they say. */
 const addStep = (
   program: ProgramBuilder,
-  { batch }: NetworkStep,
+  { batch }: Pick<NetworkStep, 'batch'>,
   address: number,
   socket: Argument,
   refuse: Refusal,
   fail: Label,
+  more: Pick<OpOptions, 'protocol'> = {},
 ): void => {
   const said = shown(address, `[${batch.texts.join('; ')}]`);
   const sent = program.op('write', [socket, said, num(batch.bytes.length)], {
     ...OPTIONS,
     onError: fail,
     netlink: batch.texts,
+    ...more,
   });
   const answer = shown(program.room(ANSWER_SIZE), 'answer');
   const done = program.label();
@@ -121,6 +136,15 @@ const addStep = (
     program.place(next);
   }
 };
+
+/** Sends rules of nftables. */
+export const addMasquerade = (
+  program: ProgramBuilder,
+  batch: NetlinkBatch,
+  socket: Argument,
+  refuse: Refusal,
+  fail: Label,
+): void => addStep(program, { batch }, program.data(batch.bytes), socket, refuse, fail, { protocol: 'nftables' });
 
 const addSysctls = (program: ProgramBuilder, { sysctls }: NetworkPlan, opened: Argument[], fail: Label): void => {
   const flags = words(OPEN.O_WRONLY | OPEN.O_CLOEXEC, OPEN);
@@ -166,5 +190,10 @@ export const addNetwork = (
   addSteps(create);
   addSysctls(program, plan, opened, fail);
   addSteps(configure);
+  if (plan.masquerade !== null) {
+    const socket = addSocket(program, 'nftables', 'NETLINK_NETFILTER', fail);
+    opened.push(socket);
+    addMasquerade(program, masqueradeBatch(plan.masquerade), socket, refuse, fail);
+  }
   return opened;
 };

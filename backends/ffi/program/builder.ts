@@ -33,8 +33,10 @@ export interface OpOptions {
   /** The namespace types that it makes. */
   readonly namespaces?: readonly NamespaceType[];
   readonly path?: string;
-  /** What each message of a batch for rtnetlink(7) says, by sequence number. */
+  /** What each message of a batch for netlink(7) says, by sequence number. */
   readonly netlink?: readonly string[];
+  /** What these messages are of; rtnetlink when left out. */
+  readonly protocol?: 'nftables';
 }
 
 /** An op of a finished program, as people want to see it. */

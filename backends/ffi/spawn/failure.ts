@@ -53,7 +53,7 @@ export const refusedMessage = (op: OpInfo, texts: readonly string[], answer: Buf
     backend: 'ffi',
     step: 'network',
     syscall: op.name,
-    call: `rtnetlink(${text})${words === null ? '' : `: ${words}`}`,
+    call: `${op.options.protocol ?? 'rtnetlink'}(${text})${words === null ? '' : `: ${words}`}`,
     errno: errnoName(errno),
     namespaces: ['net'],
     path: null,
