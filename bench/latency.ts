@@ -2,7 +2,7 @@
 // The latency promises as a program: `node dist/bench/latency.js [-n ROUNDS]`. Exits with 1 when one is broken.
 import { openBackend } from '../lib/index.ts';
 import { type Bar, type LatencySamples, latencyBars, type Memory } from './latency/bars.ts';
-import type { LatencyId } from './latency/cases.ts';
+import { type LatencyId, SIDES } from './latency/cases.ts';
 import type { BlockReply, BlockRequest } from './latency/worker.ts';
 import { readContext } from './measure/context.ts';
 import { QUANTITIES, type Quantity } from './measure/sample.ts';
@@ -33,13 +33,19 @@ const keep = (into: Collected, reply: BlockReply): void => {
   }
 };
 
-/** One run of two processes in turns, so that what happens to the machine happens to both. */
+/**
+ * One run of four processes in turns, so that what happens to the machine happens to all. A fork leaves its process with
+ * pages to be copied one by one, which is a cost of who forked: so nobody shares a process with child_process.
+ */
 const measure = async (rounds: number, onBlock: (done: number, all: number) => void): Promise<LatencySamples> => {
   const script = new URL('./latency/worker.js', import.meta.url);
   const collected = { small: new Map() as Collected, large: new Map() as Collected };
   const memories = ['small', 'large'] as const;
-  const workers = memories.map(
-    (memory) => [memory, startWorker<BlockRequest, BlockReply>(script, [String(MEMORY_MIB[memory])])] as const,
+  const workers = memories.flatMap((memory) =>
+    SIDES.map((side) => {
+      const args = [String(MEMORY_MIB[memory]), side];
+      return [memory, startWorker<BlockRequest, BlockReply>(script, args)] as const;
+    }),
   );
   try {
     for (let done = 0; done < rounds; done += BLOCK) {

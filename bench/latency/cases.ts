@@ -9,6 +9,12 @@ import type { Sampler } from '../measure/sample.ts';
 const CONTENDERS = ['ffi-none', 'child-process', 'ffi-four', 'unshare-four', 'ffi-all'] as const;
 export type Contender = (typeof CONTENDERS)[number];
 
+/** Who starts: each side has a process of its own. */
+export const SIDES = ['ours', 'theirs'] as const;
+export type Side = (typeof SIDES)[number];
+
+const sideOf = (contender: Contender): Side => (contender.startsWith('ffi') ? 'ours' : 'theirs');
+
 /** What the calling thread did right before: JavaScript without a pause, or nothing. */
 export const CALLERS = ['hot', 'idle'] as const;
 export type Caller = (typeof CALLERS)[number];
@@ -38,8 +44,8 @@ const prepared = (sampler: Sampler, caller: Caller): Sampler => {
   };
 };
 
-/** All contenders under all callers. Without privilege the four are made inside a user namespace, by both sides. */
-export const latencySamplers = (privileged: boolean): ReadonlyMap<LatencyId, Sampler> => {
+/** The contenders of a side under all callers. Without privilege the four are made inside a user namespace, by both sides. */
+export const latencySamplers = (side: Side, privileged: boolean): ReadonlyMap<LatencyId, Sampler> => {
   const target = (namespaces: readonly NamespaceType[]): Target => ({ command: COMMAND, args: [], namespaces });
   const four = target(privileged ? FOUR : ['user', ...FOUR]);
   const samplers: Readonly<Record<Contender, Sampler>> = {
@@ -50,7 +56,7 @@ export const latencySamplers = (privileged: boolean): ReadonlyMap<LatencyId, Sam
     'ffi-all': spawnSampler(target(ALL), 'ffi'),
   };
   return new Map(
-    CONTENDERS.flatMap((contender) =>
+    CONTENDERS.filter((contender) => sideOf(contender) === side).flatMap((contender) =>
       CALLERS.map((caller): [LatencyId, Sampler] => [`${contender}/${caller}`, prepared(samplers[contender], caller)]),
     ),
   );

@@ -1,7 +1,7 @@
 import { readContext } from '../measure/context.ts';
 import { measureRounds, type Series } from '../measure/rounds.ts';
 import { seededRandom } from '../statistics/random.ts';
-import { latencySamplers } from './cases.ts';
+import { latencySamplers, type Side } from './cases.ts';
 
 /** What the parent asks of a worker. */
 export interface BlockRequest {
@@ -20,7 +20,7 @@ const touchedBuffers = (mebibytes: number): readonly Buffer[] =>
   Array.from({ length: Math.ceil((mebibytes * 1024 * 1024) / CHUNK_BYTES) }, () => Buffer.alloc(CHUNK_BYTES, 1));
 
 const ballast = touchedBuffers(Number(process.argv[2]));
-const samplers = latencySamplers(readContext([]).privileged);
+const samplers = latencySamplers(process.argv[3] as Side, readContext([]).privileged);
 
 process.on('message', async ({ iterations, warmup, seed }: BlockRequest) => {
   const { series } = await measureRounds(samplers, {
