@@ -1,8 +1,16 @@
 import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import type { EnterSpec, SetupStep, SpawnSpec } from '../../lib/index.ts';
-import { SETUP_STEPS } from '../../lib/index.ts';
+import {
+  type Backend,
+  type EnterSpec,
+  enter,
+  openBackend,
+  SETUP_STEPS,
+  type SetupStep,
+  type SpawnSpec,
+} from '../../lib/index.ts';
 import { unmet } from '../contract/caller.ts';
 import { watchLeaks } from '../leaks.ts';
 
@@ -88,8 +96,8 @@ const STEPS: Readonly<Partial<Record<SetupStep, readonly Failing[]>>> = {
 /** Steps that other files make fail, by what is not there, or by a filter of their own. */
 const ELSEWHERE: readonly SetupStep[] = ['id-map', 'cgroup', 'oom-score', 'network', 'mount', 'init', 'pty'];
 
-/** A write to an fd that only the carrier has cannot be told from others by a filter. */
-const UNTRIED: readonly SetupStep[] = ['join-cgroup'];
+/** No filter can tell the write that joins a cgroup from others: the cgroup itself is taken away. */
+const BY_REMOVAL: readonly SetupStep[] = ['join-cgroup'];
 
 const behind = ({ spec, env, rules = [] }: Failing): Promise<unknown> =>
   new Promise((resolve) => {
@@ -110,8 +118,8 @@ const behind = ({ spec, env, rules = [] }: Failing): Promise<unknown> =>
 
 const skip = unmet('user-namespaces') ?? false;
 
-t.test('every step is made to fail, here or in a file of its own, or it is said that it is not', async (t) => {
-  const known = [...Object.keys(STEPS), ...ELSEWHERE, ...UNTRIED];
+t.test('every step is made to fail, here or in a file of its own', async (t) => {
+  const known = [...Object.keys(STEPS), ...ELSEWHERE, ...BY_REMOVAL];
   t.strictSame(
     [...SETUP_STEPS].filter((step) => !known.includes(step)),
     [],
@@ -128,4 +136,31 @@ t.test('a step that fails is named, and leaves nothing', { skip }, async (t) => 
     }
   };
   await Promise.all([work(), work(), work()]);
+});
+
+const UNIFIED = readFileSync('/proc/self/mountinfo', 'latin1')
+  .split('\n')
+  .find((line) => line.includes(' - cgroup2 '))
+  ?.split(' ')[4];
+
+const withoutCgroups = isRoot && UNIFIED !== undefined ? false : 'takes root and the unified hierarchy';
+
+t.test('join-cgroup fails when the cgroup is gone by then, and leaves nothing', { skip: withoutCgroups }, async (t) => {
+  const cgroup = `${UNIFIED}/ns-test-${process.pid}`;
+  mkdirSync(cgroup);
+  const target = spawn('sleep', ['60'], { stdio: 'ignore' });
+  const move = (to: string): void => writeFileSync(`${to}/cgroup.procs`, String(target.pid));
+  move(cgroup);
+  const { backend: ffi } = openBackend('ffi')._unsafeUnwrap();
+  const late: Backend = {
+    ...ffi,
+    launch: (plan) => {
+      move(UNIFIED ?? '');
+      rmdirSync(cgroup);
+      return ffi.launch(plan);
+    },
+  };
+  const child = await enter(target.pid ?? 0, 'true', [], { types: [], joinCgroup: true, backend: late });
+  t.match(child._unsafeUnwrapErr(), { type: 'setup-failed', step: 'join-cgroup', syscall: 'write', errno: 'ENODEV' });
+  target.kill('SIGKILL');
 });
