@@ -1,7 +1,7 @@
 import { err, errAsync, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Child } from './child.ts';
-import { type EnterError, invalidOption, type Unsupported, unsupported } from './errors.ts';
-import type { SpawnPlan } from './plan.ts';
+import { type EnterError, type InvalidOption, invalidOption, type Unsupported, unsupported } from './errors.ts';
+import type { CredentialsPlan, SpawnPlan } from './plan.ts';
 import { type EnterSpec, type EnterTarget, type Entry, openEntry } from './plan-enter.ts';
 import { type Prepared, prepareSpawn, startPrepared } from './spawn.ts';
 
@@ -22,13 +22,34 @@ const refuseMix = ({ namespaces }: SpawnPlan, { plan: { joins } }: Entry, backen
     : null;
 };
 
+const NO_CREDENTIALS: CredentialsPlan = {
+  uid: null,
+  gid: null,
+  groups: null,
+  bounding: null,
+  inheritable: null,
+  ambient: null,
+  keepCaps: false,
+  noNewPrivs: false,
+  securebits: null,
+  permitted: null,
+  inherited: [],
+};
+
 /** The ids that are taken on inside are one thing with the other credentials, where there are any. */
-const planEntry = (plan: SpawnPlan, { plan: enter }: Entry, { groups }: EnterSpec): SpawnPlan => {
-  const { credentials } = plan;
-  if (credentials === null) return { ...plan, enter };
-  const { uid, gid, dropGroups } = enter;
+const planEntry = (
+  plan: SpawnPlan,
+  { plan: enter }: Entry,
+  { groups, keepCaps }: EnterSpec,
+): Result<SpawnPlan, InvalidOption> => {
   const entersUser = enter.userParentOf !== null || enter.joins.some(({ type }) => type === 'user');
-  return {
+  if (keepCaps === true && !entersUser) {
+    return err(invalidOption('keepCaps', true, 'a user namespace that is entered with it'));
+  }
+  const credentials = plan.credentials ?? (keepCaps === true ? NO_CREDENTIALS : null);
+  if (credentials === null) return ok({ ...plan, enter });
+  const { uid, gid, dropGroups } = enter;
+  return ok({
     ...plan,
     enter: { ...enter, uid: null, gid: null, dropGroups: false },
     credentials: {
@@ -36,9 +57,10 @@ const planEntry = (plan: SpawnPlan, { plan: enter }: Entry, { groups }: EnterSpe
       uid,
       gid,
       groups: groups === undefined && dropGroups ? [] : credentials.groups,
+      keepCaps: keepCaps === true,
       ...(entersUser ? { permitted: null, inherited: [] } : {}),
     },
-  };
+  });
 };
 
 const prepareEnter = (
@@ -48,7 +70,10 @@ const prepareEnter = (
   spec: EnterSpec,
 ): Result<PreparedEntry, EnterError> => {
   if (typeof spec !== 'object' || spec === null) return err(invalidOption('spec', spec, 'an object'));
-  const { uid: _uid, gid: _gid, ...rest } = spec;
+  const { uid: _uid, gid: _gid, keepCaps, ...rest } = spec;
+  if (keepCaps !== undefined && typeof keepCaps !== 'boolean') {
+    return err(invalidOption('keepCaps', keepCaps, 'true or false'));
+  }
   // What can be found wrong without the target is found first.
   return prepareSpawn(command, args, rest).andThen((first) =>
     openEntry(target, spec, first.backend).andThen((entry) => {
@@ -56,12 +81,12 @@ const prepareEnter = (
       const { env } = entry;
       const prepared: Result<Prepared, EnterError> =
         env === null ? ok(first) : prepareSpawn(command, args, { ...rest, env });
-      const refusal = prepared.isErr() ? prepared.error : refuseMix(prepared.value.plan, entry, backend.name);
-      if (prepared.isErr() || refusal !== null) {
-        entry.close();
-        return err(refusal as EnterError);
-      }
-      return ok({ entry, prepared: { backend, plan: planEntry(prepared.value.plan, entry, spec) } });
+      const planned = prepared.andThen(({ plan }): Result<SpawnPlan, EnterError> => {
+        const refusal = refuseMix(plan, entry, backend.name);
+        return refusal === null ? planEntry(plan, entry, spec) : err(refusal);
+      });
+      if (planned.isErr()) entry.close();
+      return planned.map((plan) => ({ entry, prepared: { backend, plan } }));
     }),
   );
 };

@@ -183,6 +183,8 @@ export interface PinFailed {
   readonly errno: ErrnoName | `errno ${number}` | null;
   /** Who has it open, where that is why. */
   readonly holders: readonly { readonly pid: number; readonly fd: number }[];
+  /** Why, where more is known than the errno. */
+  readonly reason: string | null;
   readonly message: string;
 }
 
@@ -372,12 +374,8 @@ export const pinFailed = ({
   syscall,
   errno: code,
   holders,
-}: {
-  readonly path: string;
-  readonly syscall: string;
-  readonly errno: number | null;
-  readonly holders: PinFailed['holders'];
-}): PinFailed => {
+  reason,
+}: Pick<PinFailed, 'path' | 'syscall' | 'holders' | 'reason'> & { readonly errno: number | null }): PinFailed => {
   const errno = code === null ? null : errnoName(code);
   const by = holders.map(({ pid, fd }) => `process ${pid} (fd ${fd})`).join(', ');
   return {
@@ -386,7 +384,8 @@ export const pinFailed = ({
     syscall,
     errno,
     holders,
-    message: `${syscall}(${shown(path)}): ${errno ?? 'failed'}${by === '' ? '' : `: held by ${by}`}`,
+    reason,
+    message: `${syscall}(${shown(path)}): ${errno ?? 'failed'}${reason === null ? '' : `: ${reason}`}${by === '' ? '' : `: held by ${by}`}`,
   };
 };
 

@@ -76,8 +76,12 @@ const pathOf = (place: PinPlace): Result<string, InvalidOption> => {
     : err(invalidOption('place', place, 'an absolute path, or { name }'));
 };
 
-const failed = (path: string, { syscall, errno }: MountRefusal, holders: readonly FdHolder[] = []): PinFailed =>
-  pinFailed({ path, syscall, errno, holders });
+const failed = (
+  path: string,
+  { syscall, errno }: MountRefusal,
+  holders: readonly FdHolder[] = [],
+  reason: string | null = null,
+): PinFailed => pinFailed({ path, syscall, errno, holders, reason });
 
 /** Runs a file operation of Node's that throws. */
 const attempt = <T>(path: string, syscall: string, act: () => T): Result<T, PinFailed> => {
@@ -122,18 +126,41 @@ const bindPrivately = (mount: Mounter, source: string, path: string): Result<voi
     return bound;
   });
 
+/** The id of the mount namespace in which the calling thread mounts. */
+const ownMountId = (): bigint | null =>
+  openNamespace({ path: '/proc/thread-self/ns/mnt' })
+    .map((own) => {
+      const { id } = own;
+      own.close();
+      return id;
+    })
+    .unwrapOr(null);
+
+/**
+ * Why a mount namespace cannot be pinned here; null where nothing is known against it. A mount namespace holds what is
+ * pinned in it, and no loop may come of that: the kernel compares ids, which Linux 6.18 and later give out by processor, in
+ * lots of 4,096. So one that is younger may have the lower id, for good.
+ */
+const whyNotBelow = (handle: NamespaceHandle): string | null => {
+  const { id } = handle;
+  const own = ownMountId();
+  if (id === null || own === null || id > own) return null;
+  return `the kernel takes that mount namespace (id ${id}) for no younger than the one to be pinned in (id ${own})`;
+};
+
 const bindTo = (mount: Mounter, handle: NamespaceHandle, path: string): Result<void, PinFailed> =>
   makeFile(path).andThen((isNew) => {
     // A tool that mounts is another process.
     const source = `/proc/${process.pid}/fd/${handle.fd}`;
     const direct = mount.bind(source, path);
-    const isShared = direct.isErr() && direct.error.errno === ERRNO.EINVAL && handle.type === 'mnt';
-    const bound = isShared ? bindPrivately(mount, source, path) : direct;
+    const isRefused = direct.isErr() && direct.error.errno === ERRNO.EINVAL && handle.type === 'mnt';
+    const reason = isRefused ? whyNotBelow(handle) : null;
+    const bound = isRefused && reason === null ? bindPrivately(mount, source, path) : direct;
     if (bound.isErr() && isNew) {
       // What failed is what is told.
       attempt(path, 'unlink', () => unlinkSync(path)).unwrapOr(undefined);
     }
-    return bound.mapErr((refusal) => failed(path, refusal));
+    return bound.mapErr((refusal) => failed(path, refusal, [], reason));
   });
 
 /**
@@ -141,12 +168,13 @@ const bindTo = (mount: Mounter, handle: NamespaceHandle, path: string): Result<v
  *
  * @remarks Mounts in the calling thread's mount namespace, which takes CAP_SYS_ADMIN over it. The file is made where there
  * is none. With `{ name }` the place is /run/netns/NAME, which `ip netns` lists and `ip netns exec` enters. A mount
- * namespace can be pinned only from one that is older, and is pinned on a private mount where the place is shared. Linux
- * 6.18 numbers mount namespaces by processor, so that a younger one may be refused there, too.
+ * namespace can be pinned only in one that is older, and is pinned on a private mount where the place is shared. Linux tells
+ * younger from older by ids, which since 6.18 it gives out by processor: a younger one that was made on another processor
+ * may be refused for good, and `reason` says so. Both made on one processor (sched_setaffinity(2), taskset(1)) are told apart.
  * @param source - a handle, which stays the caller's, or where the namespace is found
  * @param place - an absolute path, or the name of a network namespace
  * @param spec - which backend is to mount
- * @returns the path, or `pin-failed` with system call and errno (EPERM; EINVAL: a mount namespace that is not younger; ENOENT:
+ * @returns the path, or `pin-failed` with system call and errno (EPERM; EINVAL: a mount namespace that is not younger, with `reason`; ENOENT:
  * no such directory), `process-gone`, `namespace-unavailable`, `unsupported`, `backend-unavailable`, `invalid-option`
  * @see mount(2), namespaces(7), ip-netns(8)
  */

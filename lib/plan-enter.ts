@@ -14,7 +14,7 @@ import type { SpawnSpec } from './spec.ts';
 export type EnterTarget = ProcessTarget | ProcessHandle | NamespaceHandle;
 
 /** What {@link enter} takes: a spec, and what else of the target the command is to have. */
-export interface EnterSpec extends SpawnSpec {
+export interface EnterSpec extends Omit<SpawnSpec, 'uid' | 'gid'> {
   /** Which namespaces of the target process to enter; all that the caller is not in already when left out. */
   readonly types?: readonly NamespaceType[];
   /** The target's root directory, or a directory as the caller sees it, becomes the root directory. */
@@ -29,15 +29,23 @@ export interface EnterSpec extends SpawnSpec {
   readonly followContext?: boolean;
   /** Enters the user namespace that owns the others, or the parent of `user`. Since Linux 4.9. */
   readonly userParent?: boolean;
-  /** The user id inside; 0 when a user namespace is entered, unless `preserveCredentials`. */
-  readonly uid?: number;
   /**
-   * The group id inside, without supplementary groups where the target's user namespace lets them be dropped; 0 when a user
-   * namespace is entered, unless `preserveCredentials`.
+   * The user id inside, or `follow`: the effective one of the target process; 0 when a user namespace is entered, unless
+   * `preserveCredentials`.
    */
-  readonly gid?: number;
+  readonly uid?: number | 'follow';
+  /**
+   * The group id inside, or `follow`, without supplementary groups where the target's user namespace lets them be dropped; 0
+   * when a user namespace is entered, unless `preserveCredentials`.
+   */
+  readonly gid?: number | 'follow';
   /** Keeps the caller's ids when a user namespace is entered. */
   readonly preserveCredentials?: boolean;
+  /**
+   * Leaves the command itself out of an entered pid namespace: only its children are in it. With `pid` or `time` among the
+   * new namespaces it is refused, which takes a new process as well.
+   */
+  readonly noFork?: boolean;
 }
 
 /** Everything that was opened to enter a target. */
@@ -99,6 +107,7 @@ const SWITCHES = [
   'followContext',
   'userParent',
   'preserveCredentials',
+  'noFork',
 ] as const satisfies readonly (keyof EnterSpec)[];
 
 /** Options that ask something of a target process. */
@@ -137,9 +146,22 @@ const checkSpec = (spec: EnterSpec, { process, handles }: Targets): Result<void,
   }
   for (const option of ['uid', 'gid'] as const) {
     const value = spec[option];
-    if (value !== undefined && !(Number.isInteger(value) && value >= 0 && value <= LAST_ID)) {
-      return err(invalidOption(option, value, `a number from 0 to ${LAST_ID}`));
+    if (
+      value === undefined ||
+      (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= LAST_ID)
+    ) {
+      continue;
     }
+    if (value !== 'follow') return err(invalidOption(option, value, `a number from 0 to ${LAST_ID}, or "follow"`));
+    if (process === null) return err(invalidOption(option, value, 'a process as the target with it'));
+    // Its ids are known in its own user namespace only.
+    if (spec.userParent === true || handles.some(({ type }) => type === 'user')) {
+      return err(invalidOption(option, value, "a number, where another user namespace than the process's is entered"));
+    }
+  }
+  const forks = spec.namespaces?.find((type) => type === 'pid' || type === 'time');
+  if (spec.noFork === true && forks !== undefined) {
+    return err(invalidOption('noFork', true, `no new ${forks} namespace with it`));
   }
   return spec.targetEnv === true && spec.env !== undefined
     ? err(invalidOption('targetEnv', true, 'no "env" beside it'))
@@ -209,6 +231,32 @@ const readContext = (handle: ProcessHandle, backend: string): Opened<string> => 
   return handle.read('attr/current').map((bytes) => bytes.toString('utf8').replace(/\0.*$/s, ''));
 };
 
+const STATUS_LINES = { uid: /^Uid:\s+\d+\s+(\d+)/m, gid: /^Gid:\s+\d+\s+(\d+)/m } as const;
+
+/** The effective id of a process, as it is called in its own user namespace, or by the caller. */
+const followedId = (handle: ProcessHandle, kind: 'uid' | 'gid', inside: boolean): Opened<number> =>
+  handle.read('status').andThen((status): Opened<number> => {
+    const id = Number(STATUS_LINES[kind].exec(status.toString('latin1'))?.[1] ?? NaN);
+    if (!inside) return ok(id);
+    return handle.read(`${kind}_map`).andThen((map): Opened<number> => {
+      for (const line of map.toString('latin1').split('\n')) {
+        const [first = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
+        if (id >= outside && id < outside + count) return ok(first + id - outside);
+      }
+      return err(invalidOption(kind, 'follow', `a number: ${id} of process ${handle.pid} is not mapped inside`));
+    });
+  });
+
+const planId = (
+  value: EnterSpec['uid'],
+  kind: 'uid' | 'gid',
+  handle: ProcessHandle | null,
+  { entersUser, becomesRoot }: { readonly entersUser: boolean; readonly becomesRoot: boolean },
+): Opened<number | null> => {
+  if (value === 'follow') return handle === null ? ok(null) : followedId(handle, kind, entersUser);
+  return ok(value ?? (becomesRoot ? 0 : null));
+};
+
 /** Whether groups cannot be dropped in the user namespace of a process, which every process there has kept then. */
 const deniesSetgroups = (reader: KernelReader, handle: ProcessHandle | null): boolean =>
   handle !== null && reader.readFiles([handle.path('setgroups')], DENY.length)[0]?.equals(DENY) === true;
@@ -246,33 +294,40 @@ const openAll = (
   const reader = readerOf(backend);
   const asked = <T>(wanted: boolean | undefined, open: (handle: ProcessHandle) => Opened<T>): Opened<T | null> =>
     wanted === true && handle !== null ? open(handle) : ok(null);
-  const { uid, gid, userParent, preserveCredentials } = spec;
+  const { userParent, preserveCredentials } = spec;
   return openJoins(fds, handle, targets, spec.types, reader).andThen((joins) => {
     const user = joins.find(({ type }) => type === 'user');
     const owned = user ?? joins[0];
     if (userParent === true && owned === undefined) {
       return err(invalidOption('userParent', true, 'a namespace to enter with it'));
     }
-    const becomesRoot = (user !== undefined || userParent === true) && preserveCredentials !== true ? 0 : null;
+    const entersUser = user !== undefined || userParent === true;
+    const ways = { entersUser, becomesRoot: entersUser && preserveCredentials !== true };
+    const ids = planId(spec.uid, 'uid', handle, ways).andThen((uid) =>
+      planId(spec.gid, 'gid', handle, ways).map((gid) => ({ uid, gid })),
+    );
     return openDirectory(fds, handle, 'root', spec.targetRoot).andThen((root) =>
       openDirectory(fds, handle, 'cwd', spec.targetCwd).andThen((workingDirectory) =>
         asked(spec.joinCgroup, (process) => openCgroup(fds, process, name)).andThen((cgroupProcs) =>
           asked(spec.followContext, (process) => readContext(process, name)).andThen((securityContext) =>
-            asked(spec.targetEnv, readEnvironment).map((env): Entry => {
-              const userParentOf = userParent === true ? (owned?.fd ?? null) : null;
-              const plan: EnterPlan = {
-                joins: userParent === true ? joins.filter(({ type }) => type !== 'user') : joins,
-                userParentOf,
-                root,
-                workingDirectory,
-                cgroupProcs,
-                securityContext,
-                uid: uid ?? becomesRoot,
-                gid: gid ?? becomesRoot,
-                dropGroups: (gid ?? becomesRoot) !== null && !(user !== undefined && deniesSetgroups(reader, handle)),
-              };
-              return { plan, env, close: fds.close };
-            }),
+            asked(spec.targetEnv, readEnvironment).andThen((env) =>
+              ids.map(({ uid, gid }): Entry => {
+                const userParentOf = userParent === true ? (owned?.fd ?? null) : null;
+                const plan: EnterPlan = {
+                  joins: userParent === true ? joins.filter(({ type }) => type !== 'user') : joins,
+                  noFork: spec.noFork === true && joins.some(({ type }) => type === 'pid'),
+                  userParentOf,
+                  root,
+                  workingDirectory,
+                  cgroupProcs,
+                  securityContext,
+                  uid,
+                  gid,
+                  dropGroups: gid !== null && !(user !== undefined && deniesSetgroups(reader, handle)),
+                };
+                return { plan, env, close: fds.close };
+              }),
+            ),
           ),
         ),
       ),

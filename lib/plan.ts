@@ -31,6 +31,8 @@ export interface JoinPlan {
 export interface EnterPlan {
   /** In the order of the alphabet, each type once; `user` stands where permissions want it. */
   readonly joins: readonly JoinPlan[];
+  /** What enters a pid namespace is no new process, so that only its children are in it. */
+  readonly noFork: boolean;
   /** A namespace whose owning user namespace is joined, too, or the parent of a user namespace. */
   readonly userParentOf: number | null;
   /** A directory that becomes the root directory. */

@@ -86,7 +86,10 @@ const follow = async (
 };
 
 /** Starts what has been checked, and stops it when the spec says so. */
-export const startPrepared = (prepared: Prepared, spec: SpawnSpec): ResultAsync<Child, SpawnError> => {
+export const startPrepared = (
+  prepared: Prepared,
+  spec: Pick<SpawnSpec, 'timeoutMs' | 'signal' | 'killSignal'>,
+): ResultAsync<Child, SpawnError> => {
   const { backend, plan } = prepared;
   const watch = watchStop(spec);
   const before = watch.stopped(null);

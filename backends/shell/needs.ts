@@ -30,8 +30,10 @@ const SINCE: Readonly<Record<ToolName, Readonly<Record<string, string>>>> = {
   nsenter: {
     '--cgroup': '2.28',
     '--ipc': '2.23',
+    '--keep-caps': '2.40',
     '--mount': '2.23',
     '--net': '2.23',
+    '--no-fork': '2.23',
     '--pid': '2.23',
     '--preserve-credentials': '2.24',
     '--root': '2.23',

@@ -34,7 +34,8 @@ export const JOIN_CGROUP_SCRIPT =
   'printf 0 >"$1" || { printf "ns-cgroup: %s: Permission denied\\n" "$1" >&2; exit 1; }\nshift\nexec "$@"';
 
 /** Whether nsenter(1) stays as the parent of what comes after it: a pid namespace is entered by children only. */
-export const nsenterForks = ({ enter }: SpawnPlan): boolean => enter?.joins.some(({ type }) => type === 'pid') === true;
+export const nsenterForks = ({ enter }: SpawnPlan): boolean =>
+  enter?.noFork === false && enter.joins.some(({ type }) => type === 'pid');
 
 /**
  * The stages that enter what exists.
@@ -42,7 +43,7 @@ export const nsenterForks = ({ enter }: SpawnPlan): boolean => enter?.joins.some
  * @param shell - the words that run {@link JOIN_CGROUP_SCRIPT}
  * @returns the words, or `unsupported` naming what the installed release has not
  */
-export const enterStages = ({ enter }: SpawnPlan, tools: Tools, shell: readonly string[]): Stages => {
+export const enterStages = ({ enter, credentials }: SpawnPlan, tools: Tools, shell: readonly string[]): Stages => {
   if (enter === null) return ok([]);
   if (enter.securityContext !== null) {
     return err(unsupported('shell', '"followContext" through a handle', 'the ffi backend'));
@@ -53,10 +54,16 @@ export const enterStages = ({ enter }: SpawnPlan, tools: Tools, shell: readonly 
     // nsenter would set the other one to 0.
     return err(unsupported('shell', 'only one of "uid" and "gid" in an entered user namespace', 'both, or neither'));
   }
+  // Else the execve of the next stage takes them, for whoever is not uid 0 inside.
+  const keepsCaps = entersUser && credentials?.keepCaps === true;
+  const directory = enter.workingDirectory ?? enter.root;
   const words = [
     ...joinWords(enter),
     ...(enter.root === null ? [] : [`--root=${fileOf(enter.root)}`]),
-    ...(enter.workingDirectory === null ? [] : [`--wd=${fileOf(enter.workingDirectory)}`]),
+    // nsenter would leave the working directory where it was, outside of the new root.
+    ...(directory === null ? [] : [`--wd=${fileOf(directory)}`]),
+    ...(enter.noFork ? ['--no-fork'] : []),
+    ...(keepsCaps ? ['--keep-caps'] : []),
     ...idWords(enter),
   ];
   const cgroup = enter.cgroupProcs === null ? [] : [cgroupStage(shell, enter.cgroupProcs)];

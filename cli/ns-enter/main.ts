@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { match } from 'ts-pattern';
-import { type EnterError, type ExitError, enter, explainEnter, openBackend, spawn } from '../../lib/index.ts';
+import { type EnterError, type ExitError, enter, explainEnter, openBackend } from '../../lib/index.ts';
 import { followed } from '../ns-run/follow.ts';
 import type { Io } from '../ns-run/io.ts';
 import { report } from '../ns-run/report.ts';
@@ -26,16 +26,12 @@ const complain = (io: Io, error: EnterError | ExitError | UsageError): number =>
 };
 
 const run = async (request: EnterRequest, io: Io): Promise<number> => {
-  const opened = openTarget(request);
-  if (opened.isErr()) return complain(io, opened.error);
-  const { target, close } = opened.value;
   const { command, args } = request;
   const spec = { ...(io.backend === undefined ? {} : { backend: io.backend }), ...request.spec };
-  const start = (signal: AbortSignal) =>
-    target.length === 0
-      ? spawn(command, args, { ...spec, signal }).mapErr((error): EnterError => error)
-      : enter(target, command, args, { ...spec, signal });
-  return followed((signal) => start(signal), io, {
+  const opened = openTarget(request, spec.backend);
+  if (opened.isErr()) return complain(io, opened.error);
+  const { target, close } = opened.value;
+  return followed((signal) => enter(target, command, args, { ...spec, signal }), io, {
     forwardSignals: false,
     started: close,
     failed: (error) => complain(io, error),
@@ -49,7 +45,7 @@ const explain = (request: EnterRequest, io: Io): number => {
     .unwrapOr([])) {
     io.stderr(`ns-enter: ${message}\n`);
   }
-  return openTarget(request)
+  return openTarget(request, spec.backend)
     .andThen(({ target, close }) => {
       const explained = explainEnter(target, request.command, request.args, spec);
       close();

@@ -24,13 +24,16 @@ export interface RawOptions {
   readonly cgroup?: string;
   readonly time?: string;
   readonly all?: true;
-  readonly target?: string;
+  readonly target?: readonly string[];
+  readonly netSocket?: string;
   readonly root?: string;
   readonly wd?: string;
   readonly wdns?: string;
   readonly setuid?: string;
   readonly setgid?: string;
   readonly preserveCredentials?: true;
+  readonly keepCaps?: true;
+  readonly fork?: false;
   readonly userParent?: true;
   readonly env?: true;
   readonly joinCgroup?: true;
@@ -41,7 +44,10 @@ export interface RawOptions {
   readonly version?: true;
 }
 
-const type = (flags: string, text: string): Option => new Option(`${flags} [file]`, text).preset('');
+const type = (flags: string, text: string): Option => new Option(`${flags} [file|:nsid]`, text).preset('');
+
+/** Every value of an option that is given more than once. */
+const every = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** What stands below the options in the help text. */
 export const EXAMPLES = `
@@ -59,12 +65,16 @@ const GROUPS: readonly (readonly [string, readonly Option[]])[] = [
   [
     'What to enter:',
     [
-      new Option('-t, --target <pid>', 'the process whose namespaces are entered'),
+      new Option(
+        '-t, --target <pid>',
+        'the process whose namespaces are entered; PID:INODE with the inode of its pidfd',
+      ).argParser(every),
       new Option('-a, --all', 'all namespaces of the target that the caller is not in'),
       type('-m, --mount', 'mount points'),
       type('-u, --uts', 'host name and NIS domain name'),
       type('-i, --ipc', 'System V IPC, POSIX message queues'),
       type('-n, --net', 'network devices, stacks, ports'),
+      new Option('-N, --net-socket <fd>', "the network of a socket of the target's"),
       type('-p, --pid', 'process ids'),
       type('-C, --cgroup', 'the cgroup root directory'),
       type('-U, --user', 'user and group ids, capabilities'),
@@ -76,13 +86,15 @@ const GROUPS: readonly (readonly [string, readonly Option[]])[] = [
   [
     'What the command is given:',
     [
-      new Option('-S, --setuid <uid>', 'the user id; 0 with --user'),
-      new Option('-G, --setgid <gid>', 'the group id, without supplementary groups; 0 with --user'),
+      new Option('-S, --setuid <uid>', 'the user id, or "follow": the target\'s; 0 with --user'),
+      new Option('-G, --setgid <gid>', 'the group id or "follow", without supplementary groups; 0 with --user'),
       new Option('--preserve-credentials', "keep the caller's ids with --user"),
+      new Option('--keep-caps', 'keep the capabilities in an entered user namespace, whatever the user id'),
       new Option('-r, --root [dir]', "the target's root directory, or dir").preset(''),
       new Option('-w, --wd [dir]', "the target's working directory, or dir").preset(''),
       new Option('-W, --wdns <dir>', 'the working directory, as seen inside'),
       new Option('-e, --env', 'the environment that the target was started with'),
+      new Option('-F, --no-fork', 'do not fork: only children of the command are in an entered pid namespace'),
       new Option('-Z, --follow-context', "the target's SELinux context"),
     ],
   ],

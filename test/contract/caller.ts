@@ -44,6 +44,10 @@ export const made = (backend: BackendName, types: readonly NamespaceType[], more
     ? { backend, namespaces: types, ...more }
     : { backend, namespaces: [...types, 'user'], mapRootUser: true, ...more };
 
+/** Whether an installed tool knows an option, by what it says itself. */
+export const toolHas = (name: string, option: string): boolean =>
+  toolPath(name) !== null && spawnSync(name, ['--help'], { encoding: 'utf8' }).stdout.includes(option);
+
 const once = <T>(compute: () => T): (() => T) => {
   let known: { readonly value: T } | null = null;
   return () => {

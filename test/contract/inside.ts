@@ -2,7 +2,10 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import {
   type Child,
+  type EnterSpec,
+  type EnterTarget,
   type ExitStatus,
+  enter,
   type RunResult,
   type RunSpec,
   run,
@@ -59,3 +62,23 @@ export const everything = async (stream: Readable | null): Promise<Buffer> => {
   for await (const chunk of stream ?? []) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 };
+
+/** What a script that is run in a target printed. */
+export const insideTarget = async (
+  target: EnterTarget | readonly EnterTarget[],
+  script: string,
+  spec: EnterSpec,
+): Promise<string> =>
+  withChild(
+    await value(enter(target, 'sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'], ...spec })),
+    async (child) => {
+      const [stdout, stderr, exit] = await Promise.all([
+        everything(child.stdout),
+        everything(child.stderr),
+        child.exit,
+      ]);
+      const ended = exit.isOk() ? ending(exit.value) : exit.error.message;
+      if (ended !== 'exited 0') throw new Error(`sh ended with ${ended}: ${stderr}`);
+      return stdout.toString().trimEnd();
+    },
+  );

@@ -26,7 +26,7 @@ const MANNER = {
 
 const NO_ENTRY: EnterPlan = {
   ...{ joins: [], userParentOf: null, root: null, workingDirectory: null, cgroupProcs: null, securityContext: null },
-  ...{ uid: null, gid: null, dropGroups: false },
+  ...{ uid: null, gid: null, dropGroups: false, noFork: false },
 };
 
 const opsOf = (spec: SpawnSpec): { launch: string[]; carrier: string[] } => {

@@ -56,7 +56,8 @@ export const place = ({ namespaces: types, enter, owner, init }: SpawnPlan, host
   if (enter !== null)
     return placeAfterEntering(
       types,
-      enter.joins.map(({ type }) => type),
+      // Without a fork what is entered holds only children, as if it were not entered.
+      enter.joins.map(({ type }) => type).filter((type) => !enter.noFork || type !== 'pid'),
       init,
       host,
     );

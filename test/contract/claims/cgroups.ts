@@ -7,10 +7,11 @@ import type { Claim } from '../claim.ts';
 import { sh } from '../inside.ts';
 import { failure } from '../outcome.ts';
 
-const CGROUP2 = 0x63677270;
+export const CGROUP2 = 0x63677270;
 const CGROUP1 = 0x27e0eb;
 
-const mountsOf = (magic: number): readonly string[] =>
+/** Where hierarchies of that kind are mounted. */
+export const mountsOf = (magic: number): readonly string[] =>
   readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .flatMap((line) => (/ - cgroup2? /.test(line) ? [line.split(' ')[4] ?? ''] : []))
@@ -25,7 +26,7 @@ const mountsOf = (magic: number): readonly string[] =>
 let count = 0;
 
 /** Makes a cgroup below a mount for the time of a claim; null where this caller may not. */
-const makeCgroup = (t: Test, mount: string | undefined): string | null => {
+export const makeCgroup = (t: Test, mount: string | undefined): string | null => {
   if (mount === undefined || !PRIVILEGED) return null;
   count += 1;
   const path = join(mount, `ns-test-${process.pid}-${count}`);

@@ -14,24 +14,8 @@ import {
   spawn,
 } from '../../../lib/index.ts';
 import type { BackendName, Claim } from '../claim.ts';
-import { ending, everything, whileRunning, withChild } from '../inside.ts';
+import { ending, insideTarget as inside, whileRunning, withChild } from '../inside.ts';
 import { failure, value } from '../outcome.ts';
-
-/** What a script that is run in a target printed. */
-const inside = async (target: EnterTarget | readonly EnterTarget[], script: string, spec: EnterSpec): Promise<string> =>
-  withChild(
-    await value(enter(target, 'sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'], ...spec })),
-    async (child) => {
-      const [stdout, stderr, exit] = await Promise.all([
-        everything(child.stdout),
-        everything(child.stderr),
-        child.exit,
-      ]);
-      const ended = exit.isOk() ? ending(exit.value) : exit.error.message;
-      if (ended !== 'exited 0') throw new Error(`sh ended with ${ended}: ${stderr}`);
-      return stdout.toString().trimEnd();
-    },
-  );
 
 const CONTAINER = ['user', 'pid', 'mnt', 'uts', 'ipc', 'net'] as const;
 
@@ -185,6 +169,7 @@ export const entering: readonly Claim[] = [
           t.equal(await inside(target, 'pwd -P', { backend, targetCwd: join(dir, 'deep') }), join(dir, 'deep'));
           t.equal(await inside(target, 'pwd -P', { backend, targetCwd: true, cwd: 'deep' }), join(dir, 'deep'));
           t.equal(await inside(target, 'pwd -P', { backend, targetRoot: true, targetCwd: true }), dir);
+          t.equal(await inside(target, 'pwd -P', { backend, targetRoot: '/' }), '/', 'never outside of the new root');
           const empty = enter(target, 'sh', [], { backend, targetRoot: dir });
           // The shell backend's own tools have to be there as well.
           const error = await failure(empty, backend === 'ffi' ? 'exec-failed' : 'setup-failed');

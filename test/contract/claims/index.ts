@@ -5,6 +5,7 @@ import { cleaningUp } from './cleaning-up.ts';
 import { clocks } from './clocks.ts';
 import { credentials } from './credentials.ts';
 import { entering } from './entering.ts';
+import { enteringAs } from './entering-as.ts';
 import { environment } from './environment.ts';
 import { execErrors } from './exec-errors.ts';
 import { exitStatuses } from './exit-statuses.ts';
@@ -55,6 +56,7 @@ export const CLAIMS = {
   limits,
   cleaningUp,
   entering,
+  enteringAs,
   interprocess,
   sharedMemory,
   foundingArticle,
