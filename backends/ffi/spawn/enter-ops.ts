@@ -135,7 +135,8 @@ export const addEnter = (program: ProgramBuilder, enter: EnterPlan | null, enter
     program.op('write', [at(cgroupProcs), program.string('0'), num(1)], { step: 'join-cgroup', onError: fail });
   }
   // Groups that only the caller may drop, and others that only the target's user namespace lets it drop.
-  if (enter.dropGroups && enter.joins.length > 0) program.op('setgroups', [num(0), NULL], { onError: 'next' });
+  if (enter.dropGroups && (enter.joins.length > 0 || enter.userParentOf !== null))
+    program.op('setgroups', [num(0), NULL], { onError: 'next' });
   addJoins(program, enter, at, fail);
   addTargetRoot(program, enter, at, fail);
 };
@@ -148,7 +149,8 @@ export const addEnteredIds = (program: ProgramBuilder, enter: EnterPlan | null, 
   if (dropGroups) {
     const none = program.label();
     program.op('getgroups', [num(0), NULL], { ...options, onZero: none });
-    program.op('setgroups', [num(0), NULL], options);
+    // Of a user namespace that no process is known of, this is how to learn that nobody may drop groups in it.
+    program.op('setgroups', [num(0), NULL], enter.userParentOf === null ? options : { onError: 'next' });
     program.place(none);
   }
   if (gid !== null) program.op('setresgid', [num(gid), num(gid), num(gid)], options);
