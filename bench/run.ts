@@ -20,7 +20,7 @@ import type { Axis } from './scaling/axis.ts';
 import type { Scaling } from './scaling/scaling.ts';
 import { seededRandom } from './statistics/random.ts';
 import { cutWarmUp, levelsOf } from './warm-up.ts';
-import { findWarnings, type Warning } from './warnings.ts';
+import { findWarnings, fitWarnings, type Warning } from './warnings.ts';
 
 /** What a person asked for, with every default filled in. */
 export interface BenchOptions {
@@ -179,7 +179,7 @@ const runWith = async (
   const facts = {
     ...{ asked: iterations, rounds: rounds.rounds, ended, levels: [levelsOf(rounds)], disturbance, tails: !lattice },
   };
-  const warnings = findWarnings(context, facts, tables);
+  const warnings = [...findWarnings(context, facts, tables), ...fitWarnings(marginal)];
   return {
     startedAt,
     options,

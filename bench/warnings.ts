@@ -1,4 +1,5 @@
 import type { Table } from './analysis.ts';
+import type { MarginalCosts } from './lattice/marginal-costs.ts';
 import type { Context } from './measure/context.ts';
 import type { Disturbance } from './measure/neighbours.ts';
 import type { Quantity } from './measure/sample.ts';
@@ -18,7 +19,8 @@ export interface Warning {
     | 'outliers'
     | 'steal'
     | 'others'
-    | 'frequency';
+    | 'frequency'
+    | 'poor-fit';
   readonly message: string;
 }
 
@@ -149,6 +151,18 @@ const disturbanceWarnings = ({
   }
   return warnings;
 };
+
+/** A model that explains less than that says little of what flags cost. */
+const GOOD_FIT = 0.8;
+
+/** Warns of models that leave much. */
+export const fitWarnings = (marginal: readonly MarginalCosts[]): readonly Warning[] =>
+  marginal
+    .filter(({ rSquared }) => rSquared < GOOD_FIT)
+    .map(({ quantity, rSquared }) => ({
+      type: 'poor-fit',
+      message: `The costs of flags explain ${(rSquared * 100).toFixed(0)}% of what sets differ in, ${QUANTITY_NAMES[quantity]}; the rest is noise: measure when nothing else runs, or with more rounds (-n)`,
+    }));
 
 const endWarning = ({ ended, rounds, asked }: RunFacts): readonly Warning[] =>
   ended === 'out-of-time'

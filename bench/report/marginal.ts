@@ -3,7 +3,8 @@ import type { Coefficient } from '../statistics/least-squares.ts';
 import { QUANTITY_NAMES } from '../warnings.ts';
 import { drawGrid } from './grid.ts';
 import type { Look } from './paint.ts';
-import { inUnit, signedInUnit, type Unit, unitFor } from './unit.ts';
+import { costUnit } from './sheets.ts';
+import { inUnit, signedInUnit, type Unit } from './unit.ts';
 import { wrap } from './wrap.ts';
 
 const WIDEST_BAR = 32;
@@ -69,8 +70,8 @@ const pairLines = ({ pairs }: MarginalCosts, unit: Unit, { paint }: Look): reado
 
 /** What each flag costs, as bars; what pairs cost beyond that; and how well the model fits. */
 export const drawMarginalCosts = (costs: MarginalCosts, look: Look): string => {
-  const { quantity, way, sets, flags, residual, rSquared, mean } = costs;
-  const unit = unitFor(Math.max(1000, ...flags.map(({ cost }) => Math.abs(cost.value))) / 10);
+  const { quantity, way, sets, residual, rSquared, mean } = costs;
+  const unit = costUnit(costs);
   const title = `marginal cost of each flag, ${QUANTITY_NAMES[quantity]}, ${way}, ${unit.name}`;
   const fit = `Least squares through the medians of ${sets} sets, whose mean is ${inUnit(mean.value, unit)} ${unit.name}: explains ${(rSquared * 100).toFixed(1)}%; residual ${inUnit(residual.rms, unit)} ${unit.name} (root mean square), at worst ${signedInUnit(residual.worst.value, unit)} for ${residual.worst.flags}.`;
   return [

@@ -2,6 +2,7 @@ import { Ansis } from 'ansis';
 import type { BenchRun } from '../run.ts';
 import { columnsOf } from './columns.ts';
 import { factsOf, titleOf as runTitle } from './header.ts';
+import { sheetsOf } from './sheets.ts';
 import { titleOf, unitOf } from './table.ts';
 
 /** Text that stays within its cell. */
@@ -25,12 +26,19 @@ export const markdownReport = (run: BenchRun, version: string): string => {
     const rule = heads.map((_, index) => (index < 2 ? ':--' : '--:'));
     return [`### ${titleOf(table)}`, '', line(heads), line(rule), ...rows].join('\n');
   });
+  const sheets = sheetsOf(run).map(({ title, heads, names, rows, refused }) => {
+    const rule = heads.map((_, index) => (index < names ? ':--' : '--:'));
+    const empty = heads.slice(names + 1).map(() => '');
+    const whys = refused.map((one) => line([...one.names, `refused: ${one.why}`, ...empty]));
+    return [`### ${title}`, '', line(heads), line(rule), ...rows.map(line), ...whys].join('\n');
+  });
   const warnings = run.warnings.map(({ message }) => `- ${message}`);
   return `${[
     `## ${runTitle(run, version)}`,
     factsOf(run)
       .map(([label, text]) => `- ${label}: ${text}`)
       .join('\n'),
+    ...sheets,
     ...tables,
     ...(warnings.length === 0 ? [] : [`### Warnings\n\n${warnings.join('\n')}`]),
   ].join('\n\n')}\n`;

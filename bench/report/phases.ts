@@ -4,17 +4,13 @@ import { bars } from './bars.ts';
 import type { Footnotes } from './footnotes.ts';
 import { drawGrid } from './grid.ts';
 import type { Look } from './paint.ts';
-import { inUnit, unitFor } from './unit.ts';
+import { inMicroseconds } from './unit.ts';
 
 const TITLES = {
   spawn: 'phases of clone3 and execve, in the program, since the call, µs',
   step: 'single steps, in the program, µs',
   'tear-down': 'until the kernel has freed what a process left, in the program, µs',
 } as const satisfies Record<Phase['group'], string>;
-
-/** All tables of phases are in microseconds, with as many digits as each number needs. */
-const microseconds = (ns: number): string =>
-  inUnit(ns, { name: 'µs', ns: 1000, decimals: unitFor(ns).name === 'ns' ? 2 : ns < 100_000 ? 1 : 0 });
 
 const BINS = 16;
 
@@ -33,7 +29,7 @@ const drawGroup = (group: Phase['group'], phases: readonly Phase[], footnotes: F
     const { p50, p90, p99, min } = summary;
     const histogram = bars(logBins(samples, Math.max(1, min), p99, BINS));
     return [
-      ...[name, phase, paint.bold(microseconds(p50)), microseconds(p90), microseconds(p99)],
+      ...[name, phase, paint.bold(inMicroseconds(p50)), inMicroseconds(p90), inMicroseconds(p99)],
       ...(wide ? [histogram] : []),
     ];
   });

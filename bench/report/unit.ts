@@ -34,3 +34,7 @@ export const signedInUnit = (differenceNs: number, unit: Unit): string => {
   const text = inUnit(differenceNs, unit);
   return differenceNs > 0 && !text.startsWith('-') ? `+${text}` : text;
 };
+
+/** A duration in microseconds, with as many digits as it needs. */
+export const inMicroseconds = (ns: number): string =>
+  inUnit(ns, { name: 'µs', ns: 1000, decimals: unitFor(ns).name === 'ns' ? 2 : ns < 100_000 ? 1 : 0 });

@@ -1,5 +1,6 @@
 import { err, ok } from 'neverthrow';
 import type { KernelOperation, NamespaceType } from '../../lib/index.ts';
+import type { FlagSet } from '../cases/flag-set.ts';
 import { programSampler, spawnSampler } from '../measure/backend-sampler.ts';
 import { operationSampler } from '../measure/operation-sampler.ts';
 import { childProcessSampler } from '../measure/peer-sampler.ts';
@@ -15,7 +16,7 @@ interface AxisBackend {
 
 /** What is measured at every point of an axis. */
 export interface ScalingCases {
-  readonly sets: readonly (readonly NamespaceType[])[];
+  readonly sets: readonly Pick<FlagSet, 'name' | 'namespaces'>[];
   readonly command: string;
   readonly backends: readonly AxisBackend[];
   /** Whether child_process stands beside them. */
@@ -44,9 +45,8 @@ export const scalingSamplers = (
   { sets, command, backends, peers }: ScalingCases,
 ): ReadonlyMap<string, Sampler> => {
   const target = (namespaces: readonly NamespaceType[]) => ({ command, args: [], namespaces });
-  const nameOf = (namespaces: readonly NamespaceType[]): string => namespaces.join('+') || 'none';
   const ofSets = (way: string, make: (set: readonly NamespaceType[]) => Sampler) =>
-    sets.map((set) => [`${way}|${nameOf(set)}`, make(set)] as const);
+    sets.map(({ name, namespaces }) => [`${way}|${name}`, make(namespaces)] as const);
   const [self] = backends.filter(({ timesItself }) => timesItself);
   if (axis === 'jobs') {
     return new Map([

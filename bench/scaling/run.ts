@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FlagSet } from '../cases/flag-set.ts';
 import type { Rounds, Series } from '../measure/rounds.ts';
 import { startWorker } from '../measure/worker-process.ts';
 import { meanLevels } from '../statistics/levels.ts';
@@ -13,8 +12,7 @@ import { type Scaling, scalingRows } from './scaling.ts';
 import type { ScalingPoint, ScalingReply, ScalingRequest } from './worker.ts';
 
 /** What to measure. */
-export interface ScalingSpec extends Omit<ScalingCases, 'sets'> {
-  readonly sets: readonly FlagSet[];
+export interface ScalingSpec extends ScalingCases {
   readonly iterations: number;
   /** Rounds at the beginning that do not count; `auto`: as many as were slower than the rest. */
   readonly warmup: number | 'auto';
@@ -84,8 +82,7 @@ export const measureScaling = async ({ name, values }: Axis, spec: ScalingSpec):
     if (!refused.some((one) => one.value === value && one.what === what)) refused.push({ value, what, refusal });
   };
   const workers = values.map((value) => {
-    const cases = { sets: sets.map(({ namespaces }) => namespaces), command, backends, peers };
-    const point: ScalingPoint = { ...cases, axis: name, value, dir };
+    const point: ScalingPoint = { sets, command, backends, peers, axis: name, value, dir };
     return startWorker<ScalingRequest, ScalingReply>(script, [JSON.stringify(point)], wrapper(name, privileged));
   });
   const keep = (index: number, reply: ScalingReply): boolean => {

@@ -76,7 +76,7 @@ export const runTyped = async (typed: TypedOptions, io: BenchIo, version: string
     say(io, unavailable.message);
     return NOTHING_MEASURED;
   }
-  const progress = progressOn(io.stderr);
+  const progress = progressOn(io.stderr, bench.mostMs);
   const run = await runBench(bench, opened, { stop: io.stop, onRound: progress.update });
   progress.stop();
   const comparison =

@@ -135,6 +135,42 @@ t.test('csvReport() has a line for each row, and a field for each head', async (
   t.match(csvReport(run), /,Set-up failed at unshare: .*no more of them here\r\n/);
 });
 
+t.test('csvReport() has phases, axes, and what flags and pairs add', async (t) => {
+  const fields = (text: string) =>
+    text
+      .trimEnd()
+      .split('\r\n')
+      .map((line) => line.split(','));
+  const [phaseHead, ...phases] = fields(csvReport(phasesRun()));
+  t.same(phaseHead?.slice(0, 5), ['group', 'operation', 'phase', 'count', 'p50_ns']);
+  t.equal(phases.length, phasesRun().phases.length);
+  t.match(csvReport(phasesRun()), /^step,unshare user,,0,.*,ENOSPC: no more of them here\r$/m);
+  t.match(csvReport(phasesRun()), /^tear-down,"net, 50 of them",freed,40,\d/m);
+  const [axisHead, ...points] = fields(csvReport(axesRun()));
+  t.same(axisHead?.slice(0, 7), ['axis', 'value', 'way', 'flags', 'quantity', 'count', 'p50_ns']);
+  t.equal(points.length, 2 * 6 + 3 * 2 + 1, 'each row at each point, and what was refused');
+  const blocks = csvReport(latticeRun()).split('\r\n\r\n');
+  t.equal(blocks.length, 2);
+  const [costHead, ...costs] = fields(blocks[1] ?? '');
+  t.same(costHead, ['quantity', 'way', 'adds', 'value_ns', 'low_ns', 'high_ns', 'p']);
+  t.equal(costs.length, 2 * (8 + 28));
+  t.ok(costs.every(([, , , value, low, high]) => Number(low) <= Number(value) && Number(value) <= Number(high)));
+});
+
+t.test('markdownReport() has phases, axes, and what flags and pairs add', async (t) => {
+  for (const [of, titles] of [
+    [phasesRun(), ['where the time of a spawn goes', 'single steps', 'until the kernel has freed']],
+    [axesRun(), ['by memory of the parent', 'by children at once']],
+    [latticeRun(), ['what each flag adds', 'what pairs add']],
+  ] as const) {
+    const text = markdownReport(of, '1.2.3');
+    for (const title of titles) t.match(text, new RegExp(`^### ${title}`, 'm'));
+    for (const table of text.split('\n\n').filter((part) => part.startsWith('|'))) {
+      t.equal(new Set(table.split('\n').map((line) => line.split(/(?<!\\)\|/).length)).size, 1, table.slice(0, 40));
+    }
+  }
+});
+
 t.test('markdownReport() gives tables of equal width', async (t) => {
   const text = markdownReport(run, '1.2.3');
   t.match(text, /^## ns-bench 1\.2\.3: \/bin\/true/);

@@ -2,20 +2,27 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import fc from 'fast-check';
 import { parseHTML } from 'linkedom';
 import t from 'tap';
 import { findProgram } from '../../bench/measure/peers/find.ts';
 import { escapeHtml } from '../../bench/report/html/escape.ts';
 import { htmlReport } from '../../bench/report/html/page.ts';
 import { loadPlotting } from '../../bench/report/html/plotting.ts';
-import { titleOf } from '../../bench/report/table.ts';
+import { logTicks, tickName } from '../../bench/report/html/ticks.ts';
+import { AXIS_TITLES } from '../../bench/report/scaling.ts';
+import { costTitles, costUnit, GROUP_TITLES } from '../../bench/report/sheets.ts';
+import { titleOf, unitOf } from '../../bench/report/table.ts';
+import { QUANTITY_NAMES } from '../../bench/warnings.ts';
+import { axesRun } from './axes-run.ts';
 import { openPage } from './chromium.ts';
 import { fixedRun } from './fixed-run.ts';
 import { latticeRun } from './lattice-run.ts';
+import { phasesRun } from './phases-run.ts';
 
 const MOST_BYTES = 2 * 1024 * 1024;
 const plotting = (await loadPlotting())._unsafeUnwrap();
-const runs = { tables: fixedRun(), lattice: latticeRun() } as const;
+const runs = { tables: fixedRun(), lattice: latticeRun(), phases: phasesRun(), axes: axesRun() } as const;
 const pages = Object.entries(runs).map(([name, run]) => [name, run, htmlReport(run, '1.2.3', plotting)] as const);
 
 t.test('htmlReport() is one small file that asks for nothing', async (t) => {
@@ -54,23 +61,138 @@ t.test('htmlReport() draws what its tables say', async (t) => {
   }
 });
 
-t.test('htmlReport() draws costs, pairs and a heat map of a lattice', async (t) => {
+type Page = ReturnType<typeof parseHTML>['document'];
+
+/** The cells of a table of the page, line by line; refused ones apart. */
+const linesOf = (document: Page, table: string) => {
+  const lines = [...document.querySelectorAll(`table[${table}]`)].map((one) =>
+    [...one.querySelectorAll('tbody tr')].map((row) =>
+      [...row.querySelectorAll('td')].map((td) => td.textContent ?? ''),
+    ),
+  );
+  return lines.map((rows) => rows.filter((row) => !row.some((text) => text.startsWith('refused: '))));
+};
+
+/** What the marks of a picture tell, with the place at which each is drawn. */
+const marksOf = (document: Page, title: string, width: string, mark: string) => {
+  const figure = [...document.querySelectorAll('figure')].find((one) => one.querySelector('h3')?.textContent === title);
+  return [...(figure?.querySelectorAll(`.${width} [aria-label=${mark}] title`) ?? [])].map((one) => ({
+    told: one.textContent ?? '',
+    x: Number(one.parentElement?.getAttribute('cx')),
+    y: Number(one.parentElement?.getAttribute('cy')),
+    width: Number(one.parentElement?.getAttribute('width')),
+  }));
+};
+
+const WIDTHS = ['wide', 'narrow'] as const;
+
+/** Whether marks stand where their numbers belong: the further, the more. */
+const inOrder = (marks: readonly { readonly value: number; readonly at: number }[]): boolean => {
+  const sorted = [...marks].sort((a, b) => a.value - b.value);
+  return sorted.every(({ value, at }, index) => {
+    const before = sorted[index - 1];
+    return before === undefined || at >= before.at - 1e-6 || value === before.value;
+  });
+};
+
+t.test('htmlReport() draws phases as its tables say', async (t) => {
+  const { document } = parseHTML(htmlReport(runs.phases, '1.2.3', plotting));
+  for (const group of ['spawn', 'step', 'tear-down'] as const) {
+    const [lines = []] = linesOf(document, `data-sheet=${group}`);
+    const [operations = []] = [runs.phases.phases.filter((phase) => phase.group === group && phase.summary !== null)];
+    t.equal(lines.length, operations.length, `${group}: a line for each phase`);
+    for (const width of WIDTHS) {
+      const marks = marksOf(document, GROUP_TITLES[group], width, 'dot');
+      t.same(
+        marks.map(({ told }) => told),
+        lines.map(([operation, what, p50]) => `${operation}, ${what}: ${p50} µs`),
+        `${group}, ${width}`,
+      );
+      t.ok(inOrder(marks.map(({ x }, index) => ({ value: Number(lines[index]?.[2]), at: x }))), `${group}, ${width}`);
+    }
+  }
+  t.match(document.querySelector('table[data-sheet=step]')?.textContent, 'refused: ENOSPC: no more of them here');
+});
+
+t.test('htmlReport() draws axes as its tables say', async (t) => {
+  const { document } = parseHTML(htmlReport(runs.axes, '1.2.3', plotting));
+  for (const { axis, values } of runs.axes.scaling) {
+    const [lines = []] = linesOf(document, `data-sheet=${axis}`);
+    const heads = [...document.querySelectorAll(`table[data-sheet=${axis}] th`)].map((th) => th.textContent ?? '');
+    const said = lines.flatMap(([flags, way, what, ...cells]) =>
+      values.map((_, point) => ({
+        told: `${way} ${flags}, ${what}, ${heads[3 + point]}: ${cells[point]} µs`,
+        value: Number(cells[point]),
+      })),
+    );
+    t.ok(said.length >= 6 && said.every(({ value }) => value > 0), axis);
+    for (const width of WIDTHS) {
+      for (const what of new Set(lines.map(([, , name]) => name))) {
+        const own = said.filter(({ told }) => told.includes(`, ${what}, `));
+        const marks = marksOf(document, `by ${AXIS_TITLES[axis]}: ${what}, µs`, width, 'dot');
+        t.same(
+          marks.map(({ told }) => told),
+          own.map(({ told }) => told),
+          `${axis}, ${what}, ${width}`,
+        );
+        t.ok(inOrder(marks.map(({ y }, index) => ({ value: own[index]?.value ?? 0, at: -y }))), `${axis}, ${width}`);
+      }
+    }
+  }
+  t.match(document.querySelector('table[data-sheet=jobs]')?.textContent, 'refused: ENOSPC: no more of them here');
+});
+
+t.test('htmlReport() draws costs, pairs and all sets of a lattice as its tables say', async (t) => {
   const run = runs.lattice;
   const { document } = parseHTML(htmlReport(run, '1.2.3', plotting));
-  const told = [...document.querySelectorAll('.wide title')].map(({ textContent }) => textContent);
-  for (const costs of run.marginal) {
-    for (const { type } of costs.flags)
-      t.ok(
-        told.some((text) => text?.startsWith(`${type}: `)),
-        type,
-      );
-    for (const {
-      types: [a, b],
-    } of costs.pairs)
-      t.ok(told.some((text) => text?.startsWith(`${a} and ${b}: `)));
+  const [flags, pairs] = [linesOf(document, 'data-sheet=flags'), linesOf(document, 'data-sheet=pairs')];
+  t.same([flags.length, pairs.length], [run.marginal.length, run.marginal.length]);
+  for (const [index, costs] of run.marginal.entries()) {
+    const titles = costTitles(costs);
+    const { name } = costUnit(costs);
+    for (const width of WIDTHS) {
+      const bars = marksOf(document, titles.flags, width, 'bar');
+      const said = (flags[index] ?? []).map(([flag, adds]) => `${flag}: ${adds} ${name}`);
+      t.same([said.length, bars.map(({ told }) => told)], [8, said], `${titles.flags}, ${width}`);
+      const lengths = bars.map(({ width: at }, bar) => ({ value: Math.abs(Number(flags[index]?.[bar]?.[1])), at }));
+      t.ok(inOrder(lengths), `${titles.flags}, ${width}: the dearer, the longer`);
+      const cells = new Set(marksOf(document, titles.pairs, width, 'cell').map(({ told }) => told));
+      const both = (pairs[index] ?? []).flatMap(([pair = '', adds]) => {
+        const [a, b] = pair.split(' and ');
+        return [`${a} and ${b}: ${adds} ${name}`, `${b} and ${a}: ${adds} ${name}`];
+      });
+      t.same([both.length, [...cells].sort()], [56, both.sort()], `${titles.pairs}, ${width}`);
+    }
   }
-  const cells = told.filter((text) => text?.startsWith('mnt+net: ') || text?.startsWith('none: '));
-  t.equal(cells.length, 2 * run.tables.length, 'a cell for each set');
+  for (const table of run.tables) {
+    const [lines = []] = linesOf(document, `data-quantity=${table.quantity}`);
+    const title = `all sets: median ${QUANTITY_NAMES[table.quantity]}, ${unitOf(table).name}`;
+    for (const width of WIDTHS) {
+      const cells = marksOf(document, title, width, 'cell').map(({ told }) => told);
+      const said = lines.map(([set, , p50]) => `${set}: ${p50} ${unitOf(table).name}`);
+      t.same([said.length, cells.sort()], [256, said.sort()], `${title}, ${width}`);
+    }
+  }
+});
+
+t.test('logTicks() gives a few round numbers, whatever the scale', async (t) => {
+  t.same(logTicks([0.19, 470], 10), [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]);
+  t.same(logTicks([0.01, 1e6], 4), [0.01, 10, 10_000], 'not every decade');
+  t.same(logTicks([5, 6.9], 10), [5, 5.2, 5.4, 5.6, 5.8, 6, 6.2, 6.4, 6.6, 6.8]);
+  t.same(logTicks([100, 200], 5), [100, 150, 200]);
+  t.same(logTicks([7, 7], 5), [7], 'one value');
+  t.same([0.2, 15, 1500, 20_000].map(tickName), ['0.2', '15', '1.5k', '20k']);
+  const spans = fc.tuple(
+    fc.double({ min: 0.01, max: 1e6, noNaN: true }),
+    fc.double({ min: 1.05, max: 1e6, noNaN: true }),
+  );
+  fc.assert(
+    fc.property(spans, fc.integer({ min: 4, max: 12 }), ([low, factor], most) => {
+      const ticks = logTicks([low, low * factor], most);
+      const sorted = ticks.every((tick, index) => index === 0 || tick > (ticks[index - 1] ?? 0));
+      return ticks.length >= 2 && ticks.length <= most + 1 && sorted && ticks.every((tick) => tick > 0);
+    }),
+  );
 });
 
 t.test('escapeHtml() leaves no tag and no end of an attribute', async (t) => {
@@ -125,10 +247,11 @@ t.test(
           const contrast = `(() => { const own = (color) => { const [r, g, b] = color.match(/[\\d.]+/g).map(Number).map((v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; }; const style = getComputedStyle(document.body); const [a, b] = [own(style.color), own(style.backgroundColor)].sort((x, y) => y - x); return (a + 0.05) / (b + 0.05); })()`;
           t.ok(Number(await page.evaluate(contrast)) > 7, `${where}: can be read`);
           seen.add(await page.evaluate('getComputedStyle(document.body).backgroundColor'));
-          const { data } = await page.call('Page.captureScreenshot', { format: 'png' });
+          const keep = process.env['NS_KEEP_PICTURES'];
+          const whole = { captureBeyondViewport: keep !== undefined };
+          const { data } = await page.call('Page.captureScreenshot', { format: 'png', ...whole });
           const picture = Buffer.from(String(data), 'base64');
           t.ok(picture.length > 5_000, `${where}: something is drawn`);
-          const keep = process.env['NS_KEEP_PICTURES'];
           if (keep !== undefined) writeFileSync(join(keep, `${name}-${scheme}-${width}.png`), picture);
         }
       }

@@ -10,6 +10,7 @@ import type { Series } from '../../bench/measure/rounds.ts';
 import { drawMarginalCosts } from '../../bench/report/marginal.ts';
 import { isEstimable, leastSquares } from '../../bench/statistics/least-squares.ts';
 import { type Random, seededRandom } from '../../bench/statistics/random.ts';
+import { fitWarnings } from '../../bench/warnings.ts';
 import { NAMESPACE_TYPES, type NamespaceType } from '../../lib/index.ts';
 
 t.test('designOf() has every flag in half and every pair in a quarter of its sets', async (t) => {
@@ -174,4 +175,10 @@ t.test('drawMarginalCosts() draws the dearest first, and pairs that are certain'
   const narrow = drawMarginalCosts(costsOf(16, 30, 50), { paint: new Ansis(0), width: 60 });
   t.notMatch(narrow, '█');
   t.match(narrow, 'Too few sets to tell what pairs of flags cost');
+});
+
+t.test('fitWarnings() tells when the costs of flags explain little', async (t) => {
+  const costs = costsOf(64, 20, 8);
+  t.same(fitWarnings([costs]), []);
+  t.match(fitWarnings([{ ...costs, rSquared: 0.234 }]), [{ type: 'poor-fit', message: /explain 23% .*until reaped/ }]);
 });

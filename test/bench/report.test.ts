@@ -2,7 +2,7 @@ import { Ansis } from 'ansis';
 import t from 'tap';
 import { jsonReport } from '../../bench/report/json.ts';
 import { type Look, lookOf } from '../../bench/report/paint.ts';
-import { progressOn } from '../../bench/report/progress.ts';
+import { progressOn, timeLeft } from '../../bench/report/progress.ts';
 import { drawReport } from '../../bench/report/text.ts';
 import { inUnit, signedInUnit, unitFor } from '../../bench/report/unit.ts';
 import { wrap } from '../../bench/report/wrap.ts';
@@ -191,4 +191,12 @@ t.test('findWarnings() warns of load, of few samples, of lack of time and of row
     tables.slice(0, 1),
   );
   t.match(rank, { type: 'unrankable', message: 'Too noisy to rank, until clone3 returned: net ~ uts (try -n 400)' });
+});
+
+t.test('timeLeft() goes by the rounds, and by the time that there is', async (t) => {
+  t.equal(timeLeft(10_000, 100, 300, null), '20 s');
+  t.equal(timeLeft(10_000, 100, 300, 15_000), '5 s', 'no round is begun after that');
+  t.equal(timeLeft(10_000, 100, 3000, null), '4 min 50 s');
+  t.equal(timeLeft(20_000, 100, 300, 15_000), '0 s');
+  t.equal(timeLeft(5, 0, 300, null), '?');
 });

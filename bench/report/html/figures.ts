@@ -7,15 +7,22 @@ import type { Scaling } from '../../scaling/scaling.ts';
 import { percentileCurve } from '../../statistics/histogram.ts';
 import { QUANTITY_NAMES } from '../../warnings.ts';
 import { AXIS_TITLES, quantityName } from '../scaling.ts';
+import { costTitles, costUnit, GROUP_TITLES } from '../sheets.ts';
 import { titleOf, unitOf } from '../table.ts';
-import { inUnit, signedInUnit, type Unit, unitFor } from '../unit.ts';
+import { inMicroseconds, inUnit, signedInUnit } from '../unit.ts';
 import type { Drawing, Figure } from './figure.ts';
 import type { Plotting } from './plotting.ts';
+import { logTicks, tickName } from './ticks.ts';
 
 const ROW_HEIGHT = 22;
 
 /** Colours by the style sheet, so that they change with the light. */
 const INK = { mark: 'var(--mark)', soft: 'var(--soft)', second: 'var(--second)', third: 'var(--third)' } as const;
+
+/** A logarithmic scale for some values, with as many labels as there is room for. */
+const logScale = (values: readonly number[], most: number) => ({
+  ...{ type: 'log' as const, grid: true, ticks: [...logTicks(values, most)], tickFormat: tickName },
+});
 
 /** Names at the left take what they need, on a phone no more than half. */
 const marginFor = (names: readonly string[], width: number): number =>
@@ -58,7 +65,13 @@ const latencies = ({ plot, document }: Plotting, table: Table): Figure => {
       const y = 'name';
       return plot.plot({
         ...{ document, width, marginLeft, marginRight: 24, height: 60 + ROW_HEIGHT * rows.length },
-        x: { type: 'log', label: unit.name, grid: true, ticks: width < 500 ? 4 : 8 },
+        x: {
+          ...logScale(
+            data.flatMap(({ min, p99 }) => [min, p99]),
+            width < 500 ? 5 : 10,
+          ),
+          label: unit.name,
+        },
         y: {
           domain: rows.map(({ name }) => name),
           label: null,
@@ -80,7 +93,8 @@ const MOST_CURVES = 8;
 
 const curves = ({ plot, document }: Plotting, table: Table): Figure => {
   const unit = unitOf(table);
-  const rows = drawnRows(table).slice(0, MOST_CURVES);
+  const all = drawnRows(table);
+  const rows = all.slice(0, MOST_CURVES);
   const points = rows.flatMap(({ name, samples }) =>
     percentileCurve(samples)
       .filter(({ percent }) => percent < 100)
@@ -88,12 +102,25 @@ const curves = ({ plot, document }: Plotting, table: Table): Figure => {
   );
   return {
     title: `how rare is slow: ${QUANTITY_NAMES[table.quantity]}, ${unit.name}`,
-    caption: 'One in so many is slower than that. A curve that stays flat is a time to be relied on.',
+    caption: `One in so many is slower than that. A curve that stays flat is a time to be relied on.${all.length > rows.length ? ` These are the first ${rows.length} of ${all.length}.` : ''}`,
     draw: (width) =>
       plot.plot({
         ...{ document, width, marginLeft: 56, marginRight: 16, height: 320 },
-        x: { type: 'log', label: 'one in', ticks: width < 500 ? 3 : 6 },
-        y: { type: 'log', label: unit.name, grid: true, ticks: 6 },
+        x: {
+          ...logScale(
+            points.map(({ rarity }) => rarity),
+            width < 500 ? 5 : 10,
+          ),
+          label: 'one in',
+          grid: false,
+        },
+        y: {
+          ...logScale(
+            points.map(({ time }) => time),
+            8,
+          ),
+          label: unit.name,
+        },
         color: { legend: true, scheme: 'tableau10', domain: rows.map(({ name }) => name) },
         marks: [plot.lineY(points, { x: 'rarity', y: 'time', stroke: 'name', strokeWidth: 1.8, curve: 'step-after' })],
       }) as Drawing,
@@ -101,14 +128,14 @@ const curves = ({ plot, document }: Plotting, table: Table): Figure => {
 };
 
 const marginal = ({ plot, document }: Plotting, costs: MarginalCosts): Figure => {
-  const unit = unitFor(Math.max(1000, ...costs.flags.map(({ cost }) => Math.abs(cost.value))) / 10);
+  const unit = costUnit(costs);
   const flags = [...costs.flags].sort((a, b) => b.cost.value - a.cost.value);
   const data = flags.map(({ type, cost }) => ({
     ...{ type, value: cost.value / unit.ns, low: cost.low / unit.ns, high: cost.high / unit.ns },
     told: `${type}: ${signedInUnit(cost.value, unit)} ${unit.name}`,
   }));
   return {
-    title: `what each flag adds, ${QUANTITY_NAMES[costs.quantity]}, ${unit.name}`,
+    title: costTitles(costs).flags,
     caption: `On average over ${costs.sets} sets, with 95% intervals; the model explains ${(costs.rSquared * 100).toFixed(1)}%.`,
     draw: (width) =>
       plot.plot({
@@ -125,7 +152,7 @@ const marginal = ({ plot, document }: Plotting, costs: MarginalCosts): Figure =>
 };
 
 const pairs = ({ plot, document }: Plotting, costs: MarginalCosts): Figure => {
-  const unit = unitFor(Math.max(1000, ...costs.pairs.map(({ cost }) => Math.abs(cost.value))) / 10);
+  const unit = costUnit(costs);
   const data = costs.pairs.flatMap(({ types: [a, b], cost }) =>
     [
       [a, b],
@@ -141,7 +168,7 @@ const pairs = ({ plot, document }: Plotting, costs: MarginalCosts): Figure => {
   // Beyond the dearest the colours go on, so that ink on them stays readable.
   const most = 1.7 * Math.max(...data.map(({ value }) => Math.abs(value)));
   return {
-    title: `what pairs add beyond their flags, ${QUANTITY_NAMES[costs.quantity]}, ${unit.name}`,
+    title: costTitles(costs).pairs,
     caption: 'A star: beyond doubt (5%, corrected for the number of pairs).',
     draw: (width) =>
       plot.plot({
@@ -211,14 +238,6 @@ const heatMap = ({ plot, document }: Plotting, table: Table, { cases }: BenchRun
   };
 };
 
-const MICROSECOND: Unit = { name: 'µs', ns: 1000, decimals: 1 };
-
-const GROUP_TITLES: Readonly<Record<Phase['group'], string>> = {
-  spawn: 'where the time of a spawn goes, µs',
-  step: 'single steps, µs',
-  'tear-down': 'until the kernel has freed what was left, µs',
-};
-
 const phaseFigure = ({ plot, document }: Plotting, group: Phase['group'], phases: readonly Phase[]): Figure => {
   const data = phases.flatMap(({ operation, phase, summary }) => {
     if (summary === null) return [];
@@ -228,12 +247,21 @@ const phaseFigure = ({ plot, document }: Plotting, group: Phase['group'], phases
         name,
         phase,
         value: summary.p50 / 1000,
-        told: `${operation}, ${phase}: ${inUnit(summary.p50, MICROSECOND)} µs`,
+        told: `${operation}, ${phase}: ${inMicroseconds(summary.p50)} µs`,
       },
     ];
   });
   const names = [...new Set(data.map(({ name }) => name))];
-  const order = [...new Set(data.map(({ phase }) => phase))];
+  // That with most phases tells in which order they come.
+  const ofName = (name: string): readonly string[] => data.filter((one) => one.name === name).map(({ phase }) => phase);
+  const order = [
+    ...new Set(
+      names
+        .map(ofName)
+        .sort((a, b) => b.length - a.length)
+        .flat(),
+    ),
+  ];
   return {
     title: GROUP_TITLES[group],
     caption: group === 'spawn' ? 'Medians, since the call.' : 'Medians.',
@@ -241,7 +269,13 @@ const phaseFigure = ({ plot, document }: Plotting, group: Phase['group'], phases
       const marginLeft = marginFor(names, width);
       return plot.plot({
         ...{ document, width, marginLeft, marginRight: 24, height: 60 + ROW_HEIGHT * names.length },
-        x: { type: 'log', label: 'µs', grid: true, ticks: width < 500 ? 4 : 8 },
+        x: {
+          ...logScale(
+            data.map(({ value }) => value),
+            width < 500 ? 5 : 10,
+          ),
+          label: 'µs',
+        },
         y: { domain: names, label: null, tickFormat: (name: string) => shortened(name, marginLeft), tickSize: 0 },
         ...(group === 'step' ? {} : { color: { legend: true, domain: order, scheme: 'tableau10' as const } }),
         marks: [
@@ -253,24 +287,38 @@ const phaseFigure = ({ plot, document }: Plotting, group: Phase['group'], phases
   };
 };
 
-const growth = ({ plot, document }: Plotting, { axis, values, rows }: Scaling): Figure => {
-  const names = [...new Set(rows.map(({ way, flags, quantity }) => `${way} ${flags}, ${quantityName(quantity)}`))];
-  const data = rows.flatMap(({ way, flags, quantity, points }) =>
+/** A figure for each thing that was timed: lines of different things would only lie upon each other. */
+const growth = (plotting: Plotting, scaling: Scaling): readonly Figure[] =>
+  [...new Set(scaling.rows.map(({ quantity }) => quantity))].map((quantity) =>
+    growthOf(plotting, { ...scaling, rows: scaling.rows.filter((row) => row.quantity === quantity) }, quantity),
+  );
+
+const growthOf = ({ plot, document }: Plotting, { axis, values, rows }: Scaling, quantity: string): Figure => {
+  const what = quantityName(quantity);
+  const names = rows.map(({ way, flags }) => `${way} ${flags}`);
+  const data = rows.flatMap(({ way, flags, points }) =>
     points.flatMap((point, index) => {
       if (point === null) return [];
-      const name = `${way} ${flags}, ${quantityName(quantity)}`;
+      const name = `${way} ${flags}`;
       const at = pointName(axis, values[index] ?? 0);
-      return [{ name, at, value: point.p50 / 1000, told: `${name}, ${at}: ${inUnit(point.p50, MICROSECOND)} µs` }];
+      const told = `${name}, ${what}, ${at}: ${inMicroseconds(point.p50)} µs`;
+      return [{ name, at, value: point.p50 / 1000, told }];
     }),
   );
   return {
-    title: `by ${AXIS_TITLES[axis]}, µs`,
+    title: `by ${AXIS_TITLES[axis]}: ${what}, µs`,
     caption: 'Medians. A line that stays level does not care.',
     draw: (width) =>
       plot.plot({
-        ...{ document, width, marginLeft: 64, marginRight: 24, height: 360 },
+        ...{ document, width, marginLeft: 64, marginRight: 24, height: 300 },
         x: { type: 'point', domain: values.map((value) => pointName(axis, value)), label: AXIS_TITLES[axis] },
-        y: { type: 'log', label: 'µs', grid: true, ticks: 6 },
+        y: {
+          ...logScale(
+            data.map(({ value }) => value),
+            8,
+          ),
+          label: 'µs',
+        },
         color: { legend: true, domain: names, scheme: 'tableau10' },
         marks: [
           plot.lineY(data, { x: 'at', y: 'value', stroke: 'name', z: 'name', strokeWidth: 1.8 }),
@@ -299,6 +347,6 @@ export const figuresOf = (plotting: Plotting, run: BenchRun): readonly Figure[] 
     ]),
     ...long.map((table) => heatMap(plotting, table, run)),
     ...groups,
-    ...run.scaling.filter(({ rows }) => rows.length > 0).map((one) => growth(plotting, one)),
+    ...run.scaling.flatMap((one) => growth(plotting, one)),
   ];
 };
