@@ -26,8 +26,8 @@ const isThere = (path: string): boolean => {
 /** Where the attempts mount: the first directory that is there. */
 const SCRATCH = ['/tmp', '/mnt', '/run', '/var', '/'] as const;
 
-/** A check takes a second; what hangs is killed. */
-const TIMEOUT_MS = 5000;
+/** A check takes a second, and a few on a machine that is emulated or very busy; what hangs is killed. */
+const TIMEOUT_MS = 30_000;
 
 /** What nobody is, where no user of this machine is known. */
 const NOBODY: Account = { uid: 65_534, gid: 65_534, name: null };

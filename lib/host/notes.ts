@@ -230,6 +230,12 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
     ['mount: permission denied', 'unshare: cannot change root filesystem propagation: Permission denied'],
     ['https://docs.docker.com/engine/security/apparmor/'],
   ),
+  'apparmor-profile-denies': note(
+    'who makes the call',
+    'Every process under that profile may do it.',
+    [UNSHARE('Permission denied'), 'kernel: apparmor="DENIED" operation="userns_create" class="namespace"'],
+    ['https://gitlab.com/apparmor/apparmor/-/wikis/unprivileged_userns_restriction', man('apparmor', 7)],
+  ),
   'selinux-userns-create-denied': note(
     'everyone',
     'The domain may make user namespaces, whatever program runs in it.',

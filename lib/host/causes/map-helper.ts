@@ -124,7 +124,10 @@ export const mapHelperCauses: readonly Cause[] = [
       )
         return 'certain';
       const isOpen = says(failure, /open of \w+ failed: Permission denied/);
-      return isOpen && helpers.every(({ isSetuidRoot }) => isSetuidRoot !== false) ? 'likely' : null;
+      const mayHaveBoth = helpers.every(
+        ({ isSetuidRoot, hasFileCapabilities }) => isSetuidRoot !== false && hasFileCapabilities !== false,
+      );
+      return isOpen && mayHaveBoth ? 'likely' : null;
     },
     summary: (failure, facts) =>
       known(failure, facts).some((helper) => helper.isSetuidRoot === true && helper.hasFileCapabilities === true)

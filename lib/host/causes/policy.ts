@@ -1,7 +1,8 @@
 import type { Cause, Confidence } from '../cause.ts';
+import { isInContainer } from '../confinement.ts';
 import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
-import { asksFor, type Failure, isMount, isPrivilegedInside, makes, said } from '../failure.ts';
+import { asksFor, type Failure, isMaking, isMount, isPrivilegedInside, makes, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
 import { asRoot, hostCommands, setSysctl, writeLine } from '../remedy.ts';
 
@@ -60,6 +61,38 @@ const apparmorRemedy = (facts: Facts): readonly string[] => {
     ...hostCommands(facts, `${writeLine(facts, profile, file)} && ${asRoot(facts, `apparmor_parser -r ${file}`)}`),
   ];
 };
+
+/** The profile that the caller runs under, where that is enforced; null: there is none, or it forbids nothing. */
+const enforcedProfile = (facts: Facts): string | null => /^(.*) \(enforce\)$/.exec(label(facts))?.[1] ?? null;
+
+const isProfileDenial = (facts: Facts): boolean => {
+  const profile = enforcedProfile(facts);
+  if (profile === null) return false;
+  return facts.logged(new RegExp(`apparmor="DENIED".*profile="${profile.replaceAll(/[^\w-]/g, '.')}"`));
+};
+
+/** How sure it is that the caller's own profile forbids it: AppArmor says EACCES, but EPERM where a capability is taken. */
+const profileDenies = (failure: Failure, facts: Facts): Confidence | null => {
+  if (enforcedProfile(facts) === null) return null;
+  const isForbidden = makes(failure, 'user') || isMount(failure) ? said(failure, 'EACCES') : false;
+  const lacksCapability = said(failure, 'EPERM') && (isMaking(failure) ? isOwned(failure, facts) : isInside(failure));
+  // The helper runs under the profile, too.
+  const isHelper = failure.step === 'newuidmap' && said(failure, 'EPERM', 'EACCES');
+  if (!isForbidden && !lacksCapability) return isHelper ? 'possible' : null;
+  if (isProfileDenial(facts)) return 'certain';
+  // The profiles of engines forbid mounts, which has an entry of its own, and seccomp is the more likely one for the rest.
+  if (isInContainer(facts.confined()) || (lacksCapability && facts.status('Seccomp') === '2')) return 'possible';
+  return 'likely';
+};
+
+/** Whether what was to be made belongs to a user namespace in which the caller should have every capability. */
+const isOwned = (failure: Failure, facts: Facts): boolean =>
+  failure.namespaces.some((type) => type !== 'user') &&
+  (asksFor(failure, 'user') || facts.has('CAP_SYS_ADMIN') === true);
+
+/** Whether the step took a capability in a user namespace that was made for it. */
+const isInside = (failure: Failure): boolean =>
+  isPrivilegedInside(failure) && failure.step !== 'setns' && asksFor(failure, 'user');
 
 const LOGGED_AVC = /denied\s+\{[^}]*\bcreate\b[^}]*\}.*tclass=user_namespace(?!.*permissive=1)/;
 
@@ -150,6 +183,21 @@ export const policyCauses: readonly Cause[] = [
     summary: (_, facts) => `the AppArmor profile of this container most likely denies mounts (${label(facts)})`,
     sources: () => [SOURCE.attr],
     remedy: (facts) => hostCommands(facts, 'docker run --security-opt apparmor=unconfined ...'),
+  },
+  {
+    id: 'apparmor-profile-denies',
+    matches: profileDenies,
+    summary: (failure, facts) =>
+      `the AppArmor profile that the caller runs under, ${enforcedProfile(facts)}, ${isProfileDenial(facts) ? 'forbids' : 'probably forbids'} ${makes(failure, 'user') && failure.errno === 'EACCES' ? 'user namespaces' : isMount(failure) && failure.errno === 'EACCES' ? 'the mount' : 'the capability that this takes'}`,
+    sources: () => [SOURCE.attr, SPECIAL.log],
+    remedy: (facts, failure) => {
+      const rule = failure.errno === 'EPERM' ? 'capability,' : makes(failure, 'user') ? 'userns,' : 'mount,';
+      return hostCommands(
+        facts,
+        `${asRoot(facts, `grep -rl "${enforcedProfile(facts)}" /etc/apparmor.d`)}  # the FILE that has the profile; add to it: ${rule}`,
+        asRoot(facts, 'apparmor_parser -r FILE'),
+      );
+    },
   },
   {
     id: 'selinux-userns-create-denied',
