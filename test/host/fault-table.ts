@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
-import type { CheckName, CheckReport, Who } from '../../lib/index.ts';
+import type { CheckName, CheckReport, Diagnosis, SpawnSpec, Who } from '../../lib/index.ts';
 import { plainEnv } from '../plain-env.ts';
 
 const NODE = process.execPath;
+const ATTEMPT = fileURLToPath(new URL('fixtures/attempt.js', import.meta.url));
 const CHECK = fileURLToPath(new URL('fixtures/check.js', import.meta.url));
 const isRoot = process.geteuid?.() === 0;
 
@@ -33,6 +34,10 @@ interface Fault {
   readonly as?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly remedy?: RegExp;
+  /** A script around everything that ends in `"$@"`: root makes the fault, and the user is in it, too. */
+  readonly within?: string;
+  /** What is spawned instead of a check, as whoever it is: for what a check does right by itself. */
+  readonly spawned?: (uid: number) => SpawnSpec;
 }
 
 const inUserNamespace = (script: string, options = '-Ur'): string =>
@@ -97,6 +102,15 @@ const deeper = (options: string): string =>
   `export DEEPER='unshare ${options} true 2>/dev/null || exec "$@"; exec unshare ${options} sh -c "$DEEPER" sh "$@"'; exec sh -c "$DEEPER" sh "$@"`;
 
 const WITHOUT_SYS_ADMIN = 'exec setpriv --bounding-set -sys_admin --inh-caps -sys_admin "$@"';
+
+/** In a user namespace that has the ids below 70,000 and no others, as a container has. */
+const IN_SMALL_MAP = `
+  mkfifo "$SCRATCH.go" || exit 99
+  unshare -U sh -c 'read go < "$SCRATCH.go"; exec "$@"' sh "$@" & inside=$!
+  until [ "$(readlink /proc/$inside/ns/user)" != "$(readlink /proc/self/ns/user)" ]; do kill -0 $inside || exit 99; done
+  echo 0 0 70000 > /proc/$inside/uid_map && echo 0 0 70000 > /proc/$inside/gid_map || exit 99
+  echo go > "$SCRATCH.go"; rm "$SCRATCH.go"
+  wait $inside`;
 
 const FAULTS: readonly Fault[] = [
   { about: 'nothing is wrong', cause: null, check: 'net', script: PLAIN },
@@ -255,6 +269,37 @@ const FAULTS: readonly Fault[] = [
     env: { ...GOOD, SUBUID: 'nobody:65534:1\nnobody:100000:65536\n' },
     remedy: /nobody:65534:1/,
   }),
+  helperFault('a range is not in the own user namespace', 'map-exceeds-parent', {
+    within: IN_SMALL_MAP,
+    remedy: /vi \/etc\/subuid \/etc\/subgid/,
+  }),
+  helperFault('ranges are in the own user namespace', null, {
+    within: IN_SMALL_MAP,
+    env: { SUBUID: 'nobody:1000:5000\n', SUBGID: 'nobody:1000:5000\n' },
+  }),
+  {
+    about: 'setgroups is not denied',
+    cause: 'setgroups-not-denied',
+    check: 'user',
+    script: isRoot ? 'exec setpriv --bounding-set -setgid --inh-caps -setgid "$@"' : PLAIN,
+    spawned: (uid) => ({
+      namespaces: ['user'],
+      setgroups: 'allow',
+      gidMap: { inside: 0, outside: uid, count: 1 },
+    }),
+    remedy: /set setgroups to "deny"/,
+  },
+  {
+    about: 'setgroups is denied',
+    cause: null,
+    check: 'user',
+    script: isRoot ? 'exec setpriv --bounding-set -setgid --inh-caps -setgid "$@"' : PLAIN,
+    spawned: (uid) => ({
+      namespaces: ['user'],
+      setgroups: 'deny',
+      gidMap: { inside: 0, outside: uid, count: 1 },
+    }),
+  },
   helperFault('the group is not that of passwd', 'passwd-gid-mismatch', {
     only: 'user',
     as: '--reuid 65534 --regid 100 --clear-groups',
@@ -269,11 +314,35 @@ interface Row {
   readonly isRight: boolean | null;
 }
 
+/** What attempt.ts prints. */
+interface Outcome {
+  readonly type: string;
+  readonly errno?: string;
+  readonly diagnosis?: Diagnosis | null;
+}
+
+const judge = (
+  row: Pick<Row, 'about' | 'as'>,
+  fault: Fault,
+  found: string | null,
+  more: string,
+  remedy: readonly string[] = [],
+): Row => {
+  const hasRemedy = fault.remedy === undefined || fault.remedy.test(remedy.join('\n'));
+  const result = `${found ?? 'works'} ${more}`.trim();
+  return {
+    ...row,
+    result: hasRemedy ? result : `${result}, but the remedy is ${remedy.join('; ')}`,
+    isRight: found === fault.cause && hasRemedy,
+  };
+};
+
 const script = (fault: Fault, as: Who): string => {
   const become = as === 'user' && isRoot ? `setpriv ${fault.as ?? '--reuid 65534 --regid 65534 --clear-groups'}` : '';
   const inner = `exec ${become} sh -c '${fault.script.replaceAll("'", "'\\''")}' sh "$@"`;
   if (fault.prepare === undefined) return inner;
-  const prepared = `${fault.prepare}\n${inner}`;
+  const around = fault.within === undefined ? '' : `set -- sh -c '${inner.replaceAll("'", "'\\''")}' sh "$@"`;
+  const prepared = [fault.prepare, around, fault.within ?? inner].join('\n');
   return `exec unshare -m --propagation private sh -c '${prepared.replaceAll("'", "'\\''")}' sh "$@"`;
 };
 
@@ -288,7 +357,13 @@ const runFault = (fault: Fault, as: Who): Row => {
       ? `"$1" "$2" ${(fault.options ?? []).map((option) => `"${option.replace('PID', '$PPID')}"`).join(' ')} -- --json`
       : null;
     const check = [NODE, CHECK, ...(fault.options ?? []), '--', '--json', '--backend', 'ffi', ...user];
-    const words = command === null ? check : ['sh', '-c', command, 'sh', NODE, CHECK];
+    const spec = fault.spawned?.(as === 'root' ? 0 : isRoot ? 65_534 : (process.getgid?.() ?? 0));
+    const words =
+      spec !== undefined
+        ? [NODE, ATTEMPT, JSON.stringify({ backend: 'ffi', ...spec })]
+        : command === null
+          ? check
+          : ['sh', '-c', command, 'sh', NODE, CHECK];
     const { status, stdout, stderr } = spawnSync('sh', ['-c', script(fault, as), 'sh', ...words], {
       encoding: 'utf8',
       timeout: 60_000,
@@ -296,6 +371,16 @@ const runFault = (fault: Fault, as: Who): Row => {
     });
     if (status === 98) return { ...row, result: 'skipped: no setcap(8)', isRight: null };
     if (status !== 0) return { ...row, result: `exit ${status}: ${stderr.trim().split('\n').at(-1)}`, isRight: false };
+    if (spec !== undefined) {
+      const { type, errno = '', diagnosis }: Outcome = JSON.parse(stdout);
+      return judge(
+        row,
+        fault,
+        type === 'exited' ? null : (diagnosis?.cause ?? type),
+        `${errno} ${diagnosis?.confidence ?? ''}`,
+        diagnosis?.remedy,
+      );
+    }
     const { caller, subjects, findings }: CheckReport = JSON.parse(stdout);
     const who = fault.who ?? caller;
     const inside = fault.inUserNamespace ?? who === 'user';
@@ -303,14 +388,8 @@ const runFault = (fault: Fault, as: Who): Row => {
       .find((one) => one.who === who && one.inUserNamespace === inside)
       ?.verdicts.find(({ check }) => check === fault.check);
     const found = verdict?.state === 'works' ? null : (verdict?.cause ?? `${verdict?.state}: ${verdict?.note}`);
-    const remedy = findings.find(({ cause }) => cause === found)?.remedy.join('\n') ?? '';
-    const hasRemedy = fault.remedy === undefined || fault.remedy.test(remedy);
-    const result = `${found ?? 'works'} ${verdict?.errno ?? ''} ${verdict?.confidence ?? ''}`.trim();
-    return {
-      ...row,
-      result: hasRemedy ? result : `${result}, but the remedy is ${remedy}`,
-      isRight: found === fault.cause && hasRemedy,
-    };
+    const remedy = findings.find(({ cause }) => cause === found)?.remedy;
+    return judge(row, fault, found, `${verdict?.errno ?? ''} ${verdict?.confidence ?? ''}`, remedy);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -1,8 +1,11 @@
 import type { Cause } from '../cause.ts';
+import { isInContainer } from '../confinement.ts';
 import { OWNER } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { type Failure, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
+import { asRoot, hostCommands } from '../remedy.ts';
+import { ownRanges, SUBID_FILES, type SubidFile } from '../subid.ts';
 
 const isMapOf = (failure: Failure, kind: 'uid' | 'gid'): boolean =>
   failure.step === 'id-map' && (failure.path ?? '').endsWith(`${kind}_map`);
@@ -13,6 +16,25 @@ const lacks = (failure: Failure, facts: Facts): 'CAP_SETUID' | 'CAP_SETGID' | nu
   if (!isMapOf(failure, 'gid') && facts.has('CAP_SETUID') === false) return 'CAP_SETUID';
   return !isMapOf(failure, 'uid') && facts.has('CAP_SETGID') === false ? 'CAP_SETGID' : null;
 };
+
+/** A line of subuid(5) or subgid(5) with ids that the caller's own user namespace has not all in one line of its map. */
+interface UnmappedRange {
+  readonly file: SubidFile;
+  readonly line: string;
+}
+
+const unmappedRanges = (facts: Facts): readonly UnmappedRange[] =>
+  SUBID_FILES.flatMap((file) => {
+    const map = facts.evidence.read(file === '/etc/subuid' ? SOURCE.uidMap : SOURCE.gidMap);
+    if (map === null || map === undefined) return [];
+    const lines = map.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+    return (ownRanges(facts, file) ?? [])
+      .filter(
+        ({ first, count }) =>
+          !lines.some(([inside = 0, , size = 0]) => first >= inside && first + count <= inside + size),
+      )
+      .map(({ line }) => ({ file, line }));
+  });
 
 /** What the kernel asks of who writes uid_map, gid_map and setgroups; user_namespaces(7). */
 export const idMapCauses: readonly Cause[] = [
@@ -52,11 +74,31 @@ export const idMapCauses: readonly Cause[] = [
   },
   {
     id: 'map-exceeds-parent',
-    matches: (failure, facts) =>
-      failure.step === 'id-map' && said(failure, 'EPERM') && facts.inFirstUserNamespace() === false ? 'likely' : null,
-    summary: () => 'the map probably names outside ids that the caller’s own user namespace does not have',
-    sources: (failure) => (isMapOf(failure, 'gid') ? [SOURCE.gidMap] : [SOURCE.uidMap]),
-    remedy: () => [],
+    predicts: true,
+    matches: (failure, facts) => {
+      if (!said(failure, 'EPERM') || facts.inFirstUserNamespace() !== false) return null;
+      if (failure.step === 'newuidmap') return unmappedRanges(facts).length > 0 ? 'certain' : null;
+      return failure.step === 'id-map' ? 'likely' : null;
+    },
+    summary: (failure, facts) => {
+      const [first] = failure.step === 'newuidmap' ? unmappedRanges(facts) : [];
+      return first === undefined
+        ? 'the map probably names outside ids that the caller’s own user namespace does not have'
+        : `the caller’s own user namespace does not have all ids of a range in ${first.file}, so they cannot be mapped in one below it: ${first.line}`;
+    },
+    sources: (failure) => {
+      const maps = isMapOf(failure, 'gid') ? [SOURCE.gidMap] : [SOURCE.uidMap];
+      return failure.step === 'newuidmap' ? [...maps, SOURCE.gidMap, ...SUBID_FILES] : maps;
+    },
+    remedy: (facts, failure) =>
+      failure.step === 'newuidmap'
+        ? [
+            `${asRoot(facts, `vi ${SUBID_FILES.join(' ')}`)}  # only ids that /proc/self/uid_map and gid_map have, in their first column`,
+            ...(isInContainer(facts.confined())
+              ? hostCommands(facts, 'podman run --uidmap 0:0:SIZE ...  (give the container more ids)')
+              : []),
+          ]
+        : [],
   },
   {
     id: 'uidmap-cap-setfcap',
