@@ -1,4 +1,5 @@
 import { accessSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { err, ok, type Result } from 'neverthrow';
 import type { Backend } from './backend.ts';
@@ -39,6 +40,19 @@ const ownCgroup = ({ read }: Evidence, mounts: readonly MountLine[]): string | n
   if (path === undefined || mount === undefined) return null;
   const dir = join(mount.mountPoint, path);
   return isThere(dir) ? dir : null;
+};
+
+/** The file system that a directory is on, as the mounts tell: the longest path that leads there, and the last mount on it. */
+const filesystemAt = (path: string, mounts: readonly MountLine[]): ProbePlan['filesystems']['root'] => {
+  const isAbove = (mountPoint: string): boolean =>
+    mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`);
+  const found = mounts
+    .filter(({ mountPoint }) => isAbove(mountPoint))
+    .reduce<MountLine | null>(
+      (best, mount) => (best !== null && best.mountPoint.length > mount.mountPoint.length ? best : mount),
+      null,
+    );
+  return { path, filesystem: found?.filesystem ?? null };
 };
 
 interface Parts {
@@ -101,6 +115,13 @@ const untried = (check: CheckName, inUserNamespace: boolean, reason: string): Pr
   failure: { step: 'untried', reason },
 });
 
+/** What a check of id-mapped mounts was tried on. */
+const onFilesystem = (check: CheckName, { root, tmp }: ProbePlan['filesystems']): Pick<ProbeOutcome, 'filesystem'> => {
+  if (check === 'idmapped-mount') return { filesystem: 'tmpfs' };
+  if (check === 'idmapped-root') return { filesystem: root.filesystem };
+  return check === 'idmapped-tmp' ? { filesystem: tmp.filesystem } : {};
+};
+
 type TriedSubject = Tried['subjects'][number];
 
 /** Tries everything for one identity: with and without a user namespace, when it is root. */
@@ -131,6 +152,10 @@ const trySubject = async (
       return [{ check, inUserNamespace }];
     }),
   );
+  const filesystems = {
+    root: filesystemAt('/', facts.mounts() ?? []),
+    tmp: filesystemAt(tmpdir(), facts.mounts() ?? []),
+  };
   const outcomes = await probe({
     become: who === 'user' && isRoot ? { uid, gid } : null,
     uid: who === 'root' ? 0 : uid,
@@ -138,6 +163,7 @@ const trySubject = async (
     attempts,
     scratch: SCRATCH.find(isThere) ?? '/',
     cgroup,
+    filesystems,
     mapHelpers: helpers,
     timeoutMs: TIMEOUT_MS,
   });
@@ -146,7 +172,9 @@ const trySubject = async (
       who,
       inUserNamespace,
       uid: who === 'root' ? 0 : uid,
-      outcomes: [...found, ...known].filter((outcome) => outcome.inUserNamespace === inUserNamespace),
+      outcomes: [...found, ...known]
+        .filter((outcome) => outcome.inUserNamespace === inUserNamespace)
+        .map((outcome) => ({ ...outcome, ...onFilesystem(outcome.check, filesystems) })),
     })),
   );
 };

@@ -16,7 +16,9 @@ export const FEATURES = {
   clone3: 'clone3(2) is there and allowed',
   pidfd: 'clone gives a pidfd, which can be signalled',
   'into-cgroup': 'clone3 puts the child into a cgroup of choice',
-  'idmapped-mount': 'a mount can show other ids',
+  'idmapped-mount': 'a mount of tmpfs can show other ids',
+  'idmapped-root': 'a mount of the root file system can show other ids',
+  'idmapped-tmp': 'a mount of the file system of $TMPDIR can show other ids',
 } as const satisfies Readonly<Record<string, string>>;
 
 /** A feature that a machine is asked for. */
@@ -41,6 +43,8 @@ const FEATURE_TYPES: Readonly<Record<Feature, readonly NamespaceType[]>> = {
   pidfd: [],
   'into-cgroup': [],
   'idmapped-mount': ['mnt'],
+  'idmapped-root': ['mnt'],
+  'idmapped-tmp': ['mnt'],
 };
 
 const isFeature = (name: string): name is Feature => Object.hasOwn(FEATURES, name);
@@ -54,9 +58,12 @@ export const typesFor = (name: CheckName, inUserNamespace: boolean): readonly Na
 /** What root has no need of, or what a user namespace changes nothing about. */
 const ONCE: readonly CheckName[] = ['user', 'nesting', 'clone3', 'pidfd', 'into-cgroup'];
 
+/** What only who owns the machine's own file systems may do: they belong to the first user namespace. */
+const OWNED: readonly CheckName[] = ['idmapped-root', 'idmapped-tmp'];
+
 /** What is asked for root, for root with a user namespace, and for an ordinary user, who cannot do without. */
 export const checksFor = (who: Who, inUserNamespace: boolean): readonly CheckName[] => {
-  if (who === 'user') return CHECKS;
+  if (who === 'user') return CHECKS.filter((name) => !OWNED.includes(name));
   const wanted = CHECKS.filter((name) => name !== 'newuidmap');
-  return inUserNamespace ? wanted.filter((name) => !ONCE.includes(name)) : wanted;
+  return inUserNamespace ? wanted.filter((name) => !ONCE.includes(name) && !OWNED.includes(name)) : wanted;
 };

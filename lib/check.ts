@@ -61,8 +61,8 @@ export const takeSnapshot = (
 export const readSnapshot = (text: string): ResultAsync<SnapshotDocument, InvalidOption> =>
   new ResultAsync(import('./host/snapshot.ts').then(({ parseSnapshot }) => parseSnapshot(text)));
 
-const toAttempt = ({ failure }: ProbeOutcome): Attempt => {
-  if (failure === null) return { type: 'works' };
+const toAttempt = ({ failure, filesystem = null }: ProbeOutcome): Attempt => {
+  if (failure === null) return { type: 'works', filesystem };
   return failure.step === 'untried' ? { type: 'untried', reason: failure.reason } : { type: 'failed', failure };
 };
 

@@ -47,6 +47,8 @@ export interface ProbeOutcome {
   readonly inUserNamespace: boolean;
   /** null: it works, with a privileged act in it. `untried` with a reason where it could not be tried. */
   readonly failure: ProbeFailure | null | { readonly step: 'untried'; readonly reason: string };
+  /** The type of the file system that it was tried on, where that matters. */
+  readonly filesystem?: string | null;
 }
 
 /** A program that writes id maps, and what it is to write. */
@@ -68,6 +70,8 @@ export interface ProbePlan {
   readonly scratch: string;
   /** The directory of the own cgroup of version 2; null: there is none. */
   readonly cgroup: string | null;
+  /** The file systems of the root directory and of the directory for temporary files, by a place and a type. */
+  readonly filesystems: Readonly<Record<'root' | 'tmp', { readonly path: string; readonly filesystem: string | null }>>;
   /** Both helpers; null: one is missing. */
   readonly mapHelpers: { readonly uid: ProbeMapHelper; readonly gid: ProbeMapHelper } | null;
   /** Everything is killed after so many milliseconds. */

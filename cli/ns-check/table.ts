@@ -6,7 +6,12 @@ import type { CheckIo } from './io.ts';
 const paintFor = ({ stdout, env }: CheckIo): Ansis =>
   new Ansis(stdout.isTTY === true || env['FORCE_COLOR'] !== undefined ? ansis.level : 0);
 
-const cell = ({ state, isTried, errno, confidence }: Verdict, paint: Ansis): string => {
+const cell = (verdict: Verdict, paint: Ansis): string => {
+  const { filesystem } = verdict;
+  return `${state(verdict, paint)}${filesystem === null ? '' : paint.dim(` (${filesystem})`)}`;
+};
+
+const state = ({ state, isTried, errno, confidence }: Verdict, paint: Ansis): string => {
   if (state === 'works') return paint.green('works');
   if (state === 'unknown') return paint.yellow('unknown');
   if (isTried) return paint.red(`blocked${errno === null ? '' : ` ${errno}`}`);

@@ -13,7 +13,7 @@ import { type Account, asSeenBy, isRoot } from './subject.ts';
 
 /** What came of trying a check: it works, or this failed; or it could not be tried, and why. */
 export type Attempt =
-  | { readonly type: 'works' }
+  | { readonly type: 'works'; readonly filesystem: string | null }
   | { readonly type: 'failed'; readonly failure: Failure }
   | { readonly type: 'untried'; readonly reason: string };
 
@@ -34,6 +34,8 @@ export interface Verdict {
   readonly confidence: Diagnosis['confidence'] | null;
   /** Why it was not tried. */
   readonly note: string | null;
+  /** The type of the file system that it was tried on, where that matters: what works on one need not work on another. */
+  readonly filesystem: string | null;
 }
 
 /** All verdicts for root, or for an ordinary user. */
@@ -158,13 +160,17 @@ const seen = (check: CheckName, failure: Failure, evidence: Evidence, layers: re
     cause: main.cause,
     confidence: main.confidence,
     note: null,
+    filesystem: failure.step === 'idmapped-mount' ? (failure.filesystem ?? null) : null,
   };
   return { verdict, causes };
 };
 
 const judge = (check: CheckName, isInside: boolean, attempt: Attempt | undefined, evidence: Evidence): Judged => {
-  const plain = { check, errno: null, cause: null, confidence: null, note: null } as const;
-  if (attempt?.type === 'works') return { verdict: { ...plain, state: 'works', isTried: true }, causes: [] };
+  const plain = { check, errno: null, cause: null, confidence: null, note: null, filesystem: null } as const;
+  if (attempt?.type === 'works') {
+    const { filesystem } = attempt;
+    return { verdict: { ...plain, state: 'works', isTried: true, filesystem }, causes: [] };
+  }
   const layers = predict(conceivable(check, isInside), evidence);
   if (attempt?.type === 'failed') return seen(check, attempt.failure, evidence, layers);
   const [first] = layers;

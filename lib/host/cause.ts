@@ -30,7 +30,7 @@ export interface Cause {
   /** One sentence without a full stop; worded as a guess where it is one. */
   readonly summary: (failure: Failure, facts: Facts) => string;
   /** The sources that speak for it: a file, or `FILE#Field` for one line of it. */
-  readonly sources: (failure: Failure) => readonly string[];
+  readonly sources: (failure: Failure, facts: Facts) => readonly string[];
   /** What to type, best first; empty when nothing helps. */
   readonly remedy: (facts: Facts, failure: Failure) => readonly string[];
 }

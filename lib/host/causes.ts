@@ -1,6 +1,7 @@
 import type { Cause } from './cause.ts';
 import { callerCauses, capabilityCauses } from './causes/caller.ts';
 import { el7Causes } from './causes/el7.ts';
+import { foreignCauses } from './causes/foreign.ts';
 import { idMapCauses } from './causes/id-map.ts';
 import { kernelCauses } from './causes/kernel.ts';
 import { limitCauses } from './causes/limits.ts';
@@ -28,4 +29,5 @@ export const CAUSES: readonly Cause[] = [
   ...mapHelperCauses,
   ...setnsCauses,
   ...otherCauses,
+  ...foreignCauses,
 ];

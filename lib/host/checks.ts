@@ -34,6 +34,10 @@ export const conceivable = (name: CheckName, inUserNamespace: boolean): readonly
       return [...made, ...privileged, ...inside(types, { step: 'mount', filesystem: name })];
     case 'idmapped-mount':
       return [...made, ...privileged, { step: 'idmapped-mount', errno: 'EINVAL', namespaces: types, requested: types }];
+    case 'idmapped-root':
+    case 'idmapped-tmp':
+      // Which file systems can is known of no kernel for sure.
+      return made;
     case 'clone3':
       return [{ step: 'clone', errno: 'EPERM', namespaces: [], requested: [], syscall: 'clone3' }];
     case 'pidfd':

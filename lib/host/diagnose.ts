@@ -33,7 +33,7 @@ const explainCause = (cause: Cause, confidence: Confidence, failure: Failure, fa
   cause: cause.id,
   summary: cause.summary(failure, facts),
   confidence,
-  evidence: cause.sources(failure).map((source) => ({ source, value: excerpt(source, facts.evidence) })),
+  evidence: cause.sources(failure, facts).map((source) => ({ source, value: excerpt(source, facts.evidence) })),
   remedy: cause.remedy(facts, failure),
 });
 

@@ -203,6 +203,7 @@ const isOutcome = (value: unknown): boolean =>
   isRecord(value) &&
   CHECKS.some((known) => known === value['check']) &&
   typeof value['inUserNamespace'] === 'boolean' &&
+  ['string', 'undefined'].includes(typeof (value['filesystem'] ?? undefined)) &&
   isFailure(value['failure']);
 
 const isSubject = (value: unknown): boolean =>

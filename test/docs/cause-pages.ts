@@ -2,6 +2,7 @@ import type { Cause } from '../../lib/host/cause.ts';
 import { CAUSES } from '../../lib/host/causes.ts';
 import { diagnoseAll } from '../../lib/host/diagnose.ts';
 import { snapshotEvidence } from '../../lib/host/evidence.ts';
+import { factsFrom } from '../../lib/host/facts.ts';
 import { howToRead } from '../../lib/host/missing.ts';
 import { NOTES } from '../../lib/host/notes.ts';
 import { evidenceOf, MACHINES, type Machine } from '../host/machines.ts';
@@ -15,7 +16,7 @@ const diagnosisOn = (machine: Machine) =>
 
 const checksOf = (cause: Cause, machine: Machine): readonly string[] => {
   const seen = new Set<string>();
-  for (const source of cause.sources(machine.failure)) {
+  for (const source of cause.sources(machine.failure, factsFrom(snapshotEvidence(evidenceOf(machine))))) {
     const [file = source, field] = source.split('#');
     const how = howToRead(file);
     if (how === null) continue;

@@ -15,11 +15,19 @@ import { NOISE } from './noise.ts';
 const first = (failure: Failure, evidence: Snapshot) => diagnoseAll(failure, snapshotEvidence(evidence))[0];
 
 for (const machine of MACHINES) {
-  const { about, failure, cause, confidence, remedy } = machine;
+  const { about, failure, cause, confidence, remedy, summary, shows } = machine;
   t.test(`diagnoseAll() puts ${cause} first: ${about}`, async (t) => {
     const found = first(failure, evidenceOf(machine));
     t.match(found, { cause, confidence });
     if (remedy !== undefined) t.match(found?.remedy[0], remedy);
+    if (summary !== undefined) t.match(found?.summary, summary);
+    if (shows !== undefined)
+      t.same(
+        found?.evidence.map(({ source }) => source),
+        shows,
+      );
+    for (const { source, value } of found?.evidence ?? [])
+      if (source.startsWith('probe ')) t.not(value, 'not known', 'what was not tried is no evidence');
     t.match(found?.summary, /^[^.\s].*[^.]$/, 'one sentence, no full stop');
     if (confidence !== 'certain') {
       t.match(found?.summary, /\b(?:likely|probably|perhaps|may|looks like)\b/, 'a guess is worded as one');

@@ -1,5 +1,6 @@
 // Makes faults real on this machine, one after the other, and lets ns-check find each: as root and as an ordinary user.
 //   npm run test:faults
+// NS_BACKEND=shell tries with util-linux instead of system calls.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { plainEnv } from '../plain-env.ts';
 const NODE = process.execPath;
 const ATTEMPT = fileURLToPath(new URL('fixtures/attempt.js', import.meta.url));
 const CHECK = fileURLToPath(new URL('fixtures/check.js', import.meta.url));
+const BACKEND = process.env['NS_BACKEND'] ?? 'ffi';
 const isRoot = process.geteuid?.() === 0;
 
 interface Fault {
@@ -36,6 +38,8 @@ interface Fault {
   readonly remedy?: RegExp;
   /** A script around everything that ends in `"$@"`: root makes the fault, and the user is in it, too. */
   readonly within?: string;
+  /** Seen by system calls alone: no tool makes this one, or none can be asked what it can. */
+  readonly needsFfi?: true;
   /** What is spawned instead of a check, as whoever it is: for what a check does right by itself. */
   readonly spawned?: (uid: number) => SpawnSpec;
 }
@@ -179,6 +183,7 @@ const FAULTS: readonly Fault[] = [
     about: 'a filter like Docker’s, clone3',
     cause: 'seccomp-container-default',
     check: 'clone3',
+    needsFfi: true,
     script: isRoot ? WITHOUT_SYS_ADMIN : PLAIN,
     options: ['--filter', 'docker'],
     env: { container: 'docker' },
@@ -188,6 +193,7 @@ const FAULTS: readonly Fault[] = [
     about: 'a filter that refuses clone3 with EPERM',
     cause: 'seccomp-clone3-eperm',
     check: 'clone3',
+    needsFfi: true,
     script: PLAIN,
     options: ['--filter', 'clone3-eperm'],
     env: { container: 'docker' },
@@ -212,6 +218,7 @@ const FAULTS: readonly Fault[] = [
   {
     about: 'no more processes, by RLIMIT_NPROC',
     cause: 'process-limit',
+    needsFfi: true,
     check: 'user',
     only: 'user',
     script: PLAIN,
@@ -222,6 +229,7 @@ const FAULTS: readonly Fault[] = [
   {
     about: 'no more processes, by the pids cgroup',
     cause: 'process-limit',
+    needsFfi: true,
     check: 'user',
     only: 'root',
     script:
@@ -356,11 +364,11 @@ const runFault = (fault: Fault, as: Who): Row => {
     const command = (fault.options ?? []).some((option) => option.includes('PID'))
       ? `"$1" "$2" ${(fault.options ?? []).map((option) => `"${option.replace('PID', '$PPID')}"`).join(' ')} -- --json`
       : null;
-    const check = [NODE, CHECK, ...(fault.options ?? []), '--', '--json', '--backend', 'ffi', ...user];
+    const check = [NODE, CHECK, ...(fault.options ?? []), '--', '--json', '--backend', BACKEND, ...user];
     const spec = fault.spawned?.(as === 'root' ? 0 : isRoot ? 65_534 : (process.getgid?.() ?? 0));
     const words =
       spec !== undefined
-        ? [NODE, ATTEMPT, JSON.stringify({ backend: 'ffi', ...spec })]
+        ? [NODE, ATTEMPT, JSON.stringify({ backend: BACKEND, ...spec })]
         : command === null
           ? check
           : ['sh', '-c', command, 'sh', NODE, CHECK];
@@ -398,7 +406,7 @@ const runFault = (fault: Fault, as: Who): Row => {
 const rows = FAULTS.flatMap((fault) =>
   (isRoot ? (['root', 'user'] as const) : (['user'] as const)).flatMap((as) => {
     if (fault.only !== undefined && fault.only !== as) return [];
-    if (fault.prepare !== undefined && !isRoot) return [];
+    if ((fault.prepare !== undefined && !isRoot) || (fault.needsFfi === true && BACKEND !== 'ffi')) return [];
     return [runFault(fault, as)];
   }),
 );

@@ -13,6 +13,9 @@ export interface Machine {
   readonly confidence: 'certain' | 'likely' | 'possible';
   /** A part of the first remedy. */
   readonly remedy?: RegExp;
+  readonly summary?: RegExp;
+  /** The sources that are shown. */
+  readonly shows?: readonly string[];
 }
 
 const clone = (errno: Failure['errno'], ...namespaces: Failure['namespaces']): Failure => ({
@@ -761,6 +764,98 @@ export const MACHINES: readonly Machine[] = [
     evidence: { 'probe user': 'works', 'probe mnt': 'works', 'probe pid': 'works' },
     cause: 'not-a-namespace-problem',
     confidence: 'certain',
+    remedy: /findmnt/,
+  },
+  {
+    about: 'a source of a mount that is not there',
+    failure: { ...mount(null, 'ENOENT'), path: '/srv/data' },
+    evidence: { '/srv/data (mode)': null },
+    cause: 'not-a-namespace-problem',
+    confidence: 'likely',
+    remedy: /^namei -l \/srv\/data$/,
+    summary: /most likely there is no \/srv\/data,/,
+    shows: ['/srv/data (mode)'],
+  },
+  {
+    about: 'a working directory that is not there',
+    failure: later('cwd', 'ENOENT', '/home/jo/work'),
+    evidence: { '/home/jo/work (mode)': null, 'probe user': 'works', 'probe mnt': 'works', 'probe pid': 'works' },
+    cause: 'not-a-namespace-problem',
+    confidence: 'certain',
+    remedy: /^namei -l \/home\/jo\/work$/,
+    summary: /^there is no \/home\/jo\/work,/,
+    shows: ['/home/jo/work (mode)', 'probe user', 'probe mnt', 'probe pid'],
+  },
+  {
+    about: 'a working directory of somebody else',
+    failure: later('cwd', 'EACCES', '/root'),
+    evidence: { '/root (mode)': '0700' },
+    cause: 'not-a-namespace-problem',
+    confidence: 'likely',
+    remedy: /^namei -l \/root$/,
+    summary: /may not go to \/root/,
+  },
+  {
+    about: 'a server of NFS that is gone',
+    failure: { ...mount(null, 'ESTALE'), path: '/net/home' },
+    evidence: {},
+    cause: 'not-a-namespace-problem',
+    confidence: 'likely',
+    remedy: /^findmnt --target \/net\/home/,
+    summary: /does not answer/,
+    shows: ['/proc/self/mountinfo#mounts on /net/home'],
+  },
+  {
+    about: 'a bind mount on a file system that is read-only',
+    failure: { ...mount(null, 'EROFS'), path: '/usr/lib/x' },
+    evidence: {},
+    cause: 'not-a-namespace-problem',
+    confidence: 'likely',
+    remedy: /^findmnt --target \/usr\/lib\/x --output/,
+    summary: /read-only/,
+  },
+  {
+    about: 'a profile of AppArmor that has no rule for it',
+    failure: clone('EACCES', 'user'),
+    evidence: {
+      '/proc/self/attr/current': 'node_app (enforce)',
+      '/sys/kernel/security/lsm': 'capability,apparmor,bpf',
+    },
+    cause: 'apparmor-profile-denies',
+    confidence: 'likely',
+    remedy: /grep -rl "node_app" \/etc\/apparmor\.d.*userns,/,
+  },
+  {
+    about: 'a profile of AppArmor that takes capabilities, and says so',
+    failure: { step: 'clone', errno: 'EPERM', namespaces: ['user', 'net'], requested: ['user', 'net'] },
+    evidence: {
+      '/proc/self/attr/current': 'node_app (enforce)',
+      'kernel log':
+        'audit: type=1400 apparmor="DENIED" operation="capable" class="cap" profile="node_app" pid=7 comm="node" capability=21 capname="sys_admin"',
+    },
+    cause: 'apparmor-profile-denies',
+    confidence: 'certain',
+    remedy: /capability,/,
+  },
+  {
+    about: 'a container whose user namespace is smaller than subuid says',
+    failure: {
+      step: 'newuidmap',
+      errno: 'EPERM',
+      namespaces: ['user'],
+      text: 'newuidmap: write to uid_map failed: Operation not permitted',
+    },
+    evidence: {
+      '/proc/self/uid_map': '         0       1000          1\n         1     100000      65536',
+      '/proc/self/gid_map': '         0       1000          1\n         1     100000      65536',
+      '/etc/subuid': 'jo:100000:65536',
+      '/etc/subgid': 'jo:100000:65536',
+      account: 'jo:1000:1000',
+      container: 'podman',
+    },
+    cause: 'map-exceeds-parent',
+    confidence: 'certain',
+    remedy: /vi \/etc\/subuid/,
   },
 ];
 

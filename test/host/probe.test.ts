@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
 import { type CheckName, type CheckReport, check, openBackend, takeSnapshot } from '../../lib/index.ts';
 import { watchLeaks } from '../leaks.ts';
@@ -9,6 +10,7 @@ const why = (backend: 'ffi' | 'shell'): string | false =>
     ({ message }) => message,
   );
 const skip = why('ffi');
+const DOOR = new URL('../../lib/index.js', import.meta.url).href;
 const isRoot = process.geteuid?.() === 0;
 
 watchLeaks(t);
@@ -54,6 +56,44 @@ t.test('check() says the same on both backends', { skip: why('ffi') || why('shel
   const onFfi = new Map(states(ffi));
   // Without a tool for it nothing is known; what is known is the same.
   for (const [name, state] of states(shell)) if (state !== 'unknown') t.equal(state, onFfi.get(name), name);
+});
+
+t.test('check() says the same where no carrier can be executed', { skip }, async (t) => {
+  const carried = (await check({ backend: 'ffi' }))._unsafeUnwrap();
+  const { stdout } = spawnSync(
+    process.execPath,
+    [
+      '-e',
+      `import(${JSON.stringify(DOOR)}).then(({ check }) => check({ backend: 'ffi' })).then((report) => console.log(JSON.stringify(report._unsafeUnwrap())))`,
+    ],
+    { encoding: 'utf8', env: { ...process.env, NS_FFI_HOST: 'straight' } },
+  );
+  const copied: CheckReport = JSON.parse(stdout);
+  t.match(copied.probe, /no carrier/);
+  t.strictSame(copied.subjects, carried.subjects);
+});
+
+t.test('check() works in a process with many open files', { skip }, async (t) => {
+  const fds = Array.from({ length: 150 }, () => openSync('/dev/null', 'r'));
+  try {
+    const many = (await check({ backend: 'ffi' }))._unsafeUnwrap();
+    for (const fd of fds.splice(0)) closeSync(fd);
+    const few = (await check({ backend: 'ffi' }))._unsafeUnwrap();
+    t.strictSame(many.subjects, few.subjects);
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
+});
+
+t.test('check() tries id-mapped mounts on the file systems of the machine, and names them', { skip }, async (t) => {
+  const { subjects } = (await check({ backend: 'ffi' }))._unsafeUnwrap();
+  const root = subjects.find(({ who, inUserNamespace }) => who === 'root' && !inUserNamespace);
+  const found = (name: CheckName) => root?.verdicts.find((one) => one.check === name);
+  t.equal(found('idmapped-root')?.isTried, isRoot);
+  if (!isRoot) return;
+  const type = spawnSync('findmnt', ['-nro', 'FSTYPE', '/'], { encoding: 'utf8' }).stdout;
+  if (type !== '') t.equal(found('idmapped-root')?.filesystem, type.trim().split('\n').at(-1));
+  t.equal(found('idmapped-mount')?.filesystem, 'tmpfs');
 });
 
 t.test('check() on ffi tells of every check, tried or not', { skip }, async (t) => {

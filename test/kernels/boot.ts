@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
 import type { Arch, Guest } from './guests.ts';
 
 const QEMU: Readonly<Record<Arch, readonly string[]>> = {
@@ -12,12 +13,14 @@ const CONSOLE: Readonly<Record<Arch, string>> = { amd64: 'ttyS0', arm64: 'ttyAMA
  * Boots a guest; everything that it wrote. qemu ends with 0 even when the guest panics: only what it wrote counts.
  *
  * @param words - for the kernel's command line, where the guest's init reads them
+ * @param log - a file that gets it as it is written
  */
 export const boot = (
   { arch, append = '' }: Guest,
   { kernel, initramfs }: { readonly kernel: string; readonly initramfs: string },
   words: string,
   timeoutMs: number,
+  log: string,
 ): Promise<string> =>
   new Promise((done) => {
     const line = `console=${CONSOLE[arch]} quiet panic=-1 ${append} ${words}`;
@@ -27,14 +30,17 @@ export const boot = (
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     let text = '';
+    const file = createWriteStream(log);
     child.stdout.on('data', (chunk) => {
       text += chunk;
+      file.write(chunk);
     });
     child.on('error', (error) => {
       text += error.message;
     });
     child.on('close', () => {
       clearTimeout(timer);
+      file.end();
       done(text.replaceAll('\r', ''));
     });
   });

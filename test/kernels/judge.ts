@@ -38,7 +38,9 @@ const wrongIn = (guest: Guest, subject: Subject, backend: Backend): readonly str
   const wrong = subject.verdicts.flatMap((verdict) => {
     if (verdict.state === 'works') return [];
     if (verdict.state === 'unknown')
-      return backend === 'shell' && /no tool|makes no/.test(verdict.note ?? '') ? [] : [`${verdict.check} is unknown`];
+      return backend === 'shell' && /there is no|makes no system call/.test(verdict.note ?? '')
+        ? []
+        : [`${verdict.check} is unknown`];
     if (verdict.cause === cause || (cause === null && verdict.cause === expected?.cause)) return [];
     return verdict.cause === lacks[verdict.check] ? [] : [`${verdict.check} is blocked by ${verdict.cause}`];
   });

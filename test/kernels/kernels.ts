@@ -3,7 +3,7 @@
 //   npm run test:kernels [-- GUEST...]
 // Wants Debian's apt-get and dpkg, qemu-system-x86, qemu-system-arm, cpio and xz. NS_KERNELS_DIR keeps what was fetched;
 // NS_KERNELS_CLAIMS picks claims by a word, `none` leaves them out.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { boot } from './boot.ts';
@@ -33,8 +33,8 @@ for (const guest of GUESTS.filter(({ name }) => names.length === 0 || names.incl
     ...(guest.policy === undefined ? [] : [`ns.policy=${guest.policy}`]),
   ];
   const before = performance.now();
-  const text = await boot(guest, image, words.join(' '), hasContract ? 60 * MINUTE : 5 * MINUTE);
-  writeFileSync(join(DIR, `console-${guest.name}`), text);
+  const log = join(DIR, `console-${guest.name}`);
+  const text = await boot(guest, image, words.join(' '), hasContract ? 60 * MINUTE : 5 * MINUTE, log);
   rows.push(...judge(guest, text, (performance.now() - before) / 1000, hasContract));
 }
 const table = new Table({

@@ -26,10 +26,6 @@ import { RECORD } from '../program/layout.ts';
 /** What a record of a probe says. */
 export const PROBE_RECORD = { failed: 1, works: 2 } as const;
 
-/** Fds that attempts give fixed numbers to, so that they can stand in structures; beyond what a carrier has open. */
-const CGROUP_FD = 100;
-const USER_FD = 101;
-
 /** linux/sched.h */
 const CLONE_FILES = 0x400;
 
@@ -46,6 +42,8 @@ export interface AttemptProgram {
   /** The pipe that records are written to, and the one that a helper's words go to, as pairs of fds. */
   readonly status: number;
   readonly words: number;
+  /** Fds from here on are free: attempts give some a number that can stand in structures. */
+  readonly freeFd: number;
 }
 
 type About = Pick<Mark['failure'], 'step'> & Partial<Mark['failure']>;
@@ -66,6 +64,11 @@ class Attempt {
 
   get program(): ProgramBuilder {
     return this.#to.program;
+  }
+
+  /** The number that the one file gets which has to stand in a structure. */
+  get fixedFd(): number {
+    return this.#to.freeFd;
   }
 
   op(name: SyscallName, args: readonly Argument[], about: About, onZero?: Label): number {
@@ -159,12 +162,18 @@ const addSetns = (attempt: Attempt): void => {
   attempt.op('setns', [fd, flagsOf(['uts'])], { step, path, namespaces: ['uts'] });
 };
 
-/** A user namespace with a map, whose file the shared table of fds keeps; then a mount with its ids. */
-const addIdmappedMount = (attempt: Attempt, { scratch }: ProbePlan): void => {
+/** Takes a copy of the mount at a path, and of no other, which is nowhere and ends with its fd. */
+const addDetached = (attempt: Attempt, about: Pick<About, 'path' | 'filesystem'>): Argument => {
+  const { program } = attempt;
+  const flags = words(OPEN_TREE.OPEN_TREE_CLONE | OPEN_TREE.OPEN_TREE_CLOEXEC, OPEN_TREE);
+  const tree = [HERE, program.string(about.path ?? '/'), flags];
+  return resultOf(attempt.op('open_tree', tree, { step: 'idmapped-mount', ...about }), 'tree');
+};
+
+/** A user namespace with a map, whose file the shared table of fds keeps; then a detached mount with its ids. */
+const addIdmappedMount = (attempt: Attempt, about: Pick<About, 'path' | 'filesystem'>): void => {
   const { program } = attempt;
   const step = 'idmapped-mount';
-  attempt.makePrivate();
-  attempt.mount('tmpfs', scratch);
   const child = program.label();
   const flags = words(NAMESPACES.user.cloneFlag | CLONE_FILES | SIG.SIGCHLD, {
     ...FLAGS,
@@ -173,13 +182,8 @@ const addIdmappedMount = (attempt: Attempt, { scratch }: ProbePlan): void => {
   });
   const cloned = attempt.op('clone', [flags, NULL, NULL], { step: 'unshare', namespaces: ['user'] }, child);
   program.op('wait4', [resultOf(cloned, 'child'), NULL, num(0), NULL], { onError: 'next' });
-  const tree = [
-    HERE,
-    program.string(scratch),
-    words(OPEN_TREE.OPEN_TREE_CLONE | OPEN_TREE.OPEN_TREE_CLOEXEC, OPEN_TREE),
-  ];
-  const opened = resultOf(attempt.op('open_tree', tree, { step, path: scratch, filesystem: 'tmpfs' }), 'tree');
-  const attributes = program.int64s([MOUNT_ATTR.MOUNT_ATTR_IDMAP, 0, 0, USER_FD]);
+  const opened = addDetached(attempt, about);
+  const attributes = program.int64s([MOUNT_ATTR.MOUNT_ATTR_IDMAP, 0, 0, attempt.fixedFd]);
   const args = [
     opened,
     program.string(''),
@@ -187,7 +191,7 @@ const addIdmappedMount = (attempt: Attempt, { scratch }: ProbePlan): void => {
     shown(attributes, '{MOUNT_ATTR_IDMAP}'),
     num(MOUNT_ATTR_SIZE),
   ];
-  attempt.op('mount_setattr', args, { step, path: scratch, filesystem: 'tmpfs' });
+  attempt.op('mount_setattr', args, { step, ...about });
   const done = program.label();
   program.op('close', [num(-1)], { onError: done, expected: true });
   program.place(child);
@@ -195,7 +199,7 @@ const addIdmappedMount = (attempt: Attempt, { scratch }: ProbePlan): void => {
   addMaps(attempt, { uid: 0, gid: 0 });
   const own = [HERE, program.string('/proc/self/ns/user'), words(OPEN.O_RDONLY | OPEN.O_CLOEXEC, OPEN)];
   const user = resultOf(attempt.op('openat', own, { step }), 'user');
-  attempt.op('dup3', [user, num(USER_FD), words(OPEN.O_CLOEXEC, OPEN)], { step });
+  attempt.op('dup3', [user, num(attempt.fixedFd), words(OPEN.O_CLOEXEC, OPEN)], { step });
   program.op('exit_group', [num(0)], { onError: 'next' });
   program.place(done);
 };
@@ -292,7 +296,15 @@ const addAct = (attempt: Attempt, check: CheckName, to: AttemptProgram, plan: Pr
       addMapHelper(attempt, to, plan);
       return;
     case 'idmapped-mount':
-      addIdmappedMount(attempt, plan);
+      attempt.makePrivate();
+      attempt.mount('tmpfs', plan.scratch);
+      addIdmappedMount(attempt, { path: plan.scratch, filesystem: 'tmpfs' });
+      return;
+    case 'idmapped-root':
+      addIdmappedMount(attempt, plan.filesystems.root);
+      return;
+    case 'idmapped-tmp':
+      addIdmappedMount(attempt, plan.filesystems.tmp);
       return;
     case 'pidfd': {
       const pid = resultOf(program.op('getpid', [], { onError: 'next' }), 'pid');
@@ -326,9 +338,9 @@ const addClone = (attempt: Attempt, check: CheckName, child: Label, { cgroup }: 
     const step = 'into-cgroup';
     const dir = words(OPEN.O_PATH | OPEN.O_CLOEXEC, OPEN);
     const fd = resultOf(attempt.op('openat', [HERE, program.string(cgroup), dir], { step, path: cgroup }), 'dir');
-    attempt.op('dup3', [fd, num(CGROUP_FD), words(OPEN.O_CLOEXEC, OPEN)], { step });
+    attempt.op('dup3', [fd, num(attempt.fixedFd), words(OPEN.O_CLOEXEC, OPEN)], { step });
     args[0] = CLONE_INTO_CGROUP;
-    args[CLONE_ARGS.cgroup / 8] = CGROUP_FD;
+    args[CLONE_ARGS.cgroup / 8] = attempt.fixedFd;
   }
   const step = check === 'clone3' ? 'clone' : 'into-cgroup';
   const path = check === 'clone3' ? null : cgroup;

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { errAsync, ResultAsync } from 'neverthrow';
 import { errnoName } from '../../../lib/errno.ts';
@@ -9,14 +10,19 @@ import { CARRIER_PREFIX_SIZE, CARRIER_PROGRAM_BASE, setProgramSize } from '../ca
 import { giveUpWay, isConclusive, remainingWays } from '../carrier/vehicles.ts';
 import { type Host, layOut } from '../host.ts';
 import type { MappedMemory } from '../native.ts';
-import { int32At, NULL, num, shown, words } from '../program/argument.ts';
+import { type Argument, int32At, NULL, num, shown, words } from '../program/argument.ts';
 import { ProgramBuilder } from '../program/builder.ts';
 import { HEADER, RECORD } from '../program/layout.ts';
 import { addVehicle, type Vehicle } from '../spawn/launch-program.ts';
 import { type AttemptProgram, addAttempt, type Mark, PROBE_RECORD } from './attempts.ts';
 
+/** What is to be tried, and an fd from which on all are free. */
+type Plan = ProbePlan & Pick<AttemptProgram, 'freeFd'>;
+
 /** Enough for all attempts; a builder that runs out of it says so. */
 const SPACE = 262_144;
+
+type Pipes = Pick<AttemptProgram, 'status' | 'words' | 'freeFd'>;
 
 interface Laid {
   readonly launch: ProgramBuilder;
@@ -26,7 +32,19 @@ interface Laid {
   readonly read: (which: 'status' | 'words') => number;
 }
 
-const addBecome = (program: ProgramBuilder, plan: ProbePlan): void => {
+/** More than the launch takes. */
+const SPARE_FDS = 16;
+
+/** Files that attempts open are given numbers that nothing else has: neither here nor in a copy. */
+const firstFreeFd = (): number => {
+  try {
+    return Math.max(...readdirSync('/proc/self/fd').map(Number)) + SPARE_FDS;
+  } catch {
+    return 100;
+  }
+};
+
+const addBecome = (program: ProgramBuilder, plan: Plan): void => {
   const fail = program.label();
   const go = program.label();
   if (plan.become === null) return;
@@ -41,30 +59,42 @@ const addBecome = (program: ProgramBuilder, plan: ProbePlan): void => {
   program.place(go);
 };
 
-const layOutProbe = (memory: MappedMemory, plan: ProbePlan, vehicle: Vehicle, arch: Host['arch']): Laid => {
-  const { bytes, words: numbers, address } = memory;
-  const carrier = new ProgramBuilder({
-    bytes,
-    words: numbers,
-    offset: CARRIER_PREFIX_SIZE,
-    base: CARRIER_PROGRAM_BASE,
-    arch,
-  });
-  carrier.recordKind(PROBE_RECORD.failed);
-  const pipes = { status: carrier.int32s(-1, -1), words: carrier.int32s(-1, -1) };
-  const to: AttemptProgram = { program: carrier, marks: new Map(), ...pipes };
-  addBecome(carrier, plan);
+/** Adds all attempts, and the end of who makes them; the pipes are two pairs of fds. */
+const addAttempts = (program: ProgramBuilder, plan: Plan, pipes: Pipes): ReadonlyMap<number, Mark> => {
+  const to: AttemptProgram = { program, marks: new Map(), ...pipes };
+  addBecome(program, plan);
   for (const index of plan.attempts.keys()) addAttempt(to, plan, index);
-  carrier.op('exit_group', [num(0)], { onError: 'next' });
+  program.op('exit_group', [num(0)], { onError: 'next' });
+  return to.marks;
+};
+
+/** The carrier's program, with its ELF file around it, at the beginning of the memory. */
+const layOutCarrier = ({ bytes, words: numbers, address }: MappedMemory, plan: Plan, arch: Host['arch']) => {
+  const offset = CARRIER_PREFIX_SIZE;
+  const carrier = new ProgramBuilder({ bytes, words: numbers, offset, base: CARRIER_PROGRAM_BASE, arch });
+  carrier.recordKind(PROBE_RECORD.failed);
+  const pipes = { status: carrier.int32s(-1, -1), words: carrier.int32s(-1, -1), freeFd: plan.freeFd };
+  const marks = addAttempts(carrier, plan, pipes);
   carrier.finish();
   setProgramSize(bytes, carrier.size);
-  const end = CARRIER_PREFIX_SIZE + carrier.size;
+  const distance = address + offset - CARRIER_PROGRAM_BASE;
+  const here = { status: pipes.status + distance, words: pipes.words + distance };
+  return { marks, size: offset + carrier.size, here };
+};
 
-  const offset = Math.ceil(end / 64) * 64;
+/**
+ * Lays out what starts the attempts.
+ *
+ * @param vehicle - what the carrier is executed from; null: a copy of this process makes the attempts itself. It has
+ * memory of its own, runs nothing but its program, and costs what this process's memory costs to copy.
+ */
+const layOutProbe = (memory: MappedMemory, plan: Plan, vehicle: Vehicle | null, arch: Host['arch']): Laid => {
+  const { bytes, words: numbers, address } = memory;
+  const carrier = vehicle === null ? null : layOutCarrier(memory, plan, arch);
+  const offset = Math.ceil((carrier?.size ?? 0) / 64) * 64;
   const launch = new ProgramBuilder({ bytes, words: numbers, offset, base: address + offset, arch });
   launch.recordKind(PROBE_RECORD.failed);
-  const distance = address + CARRIER_PREFIX_SIZE - CARRIER_PROGRAM_BASE;
-  const [status, said] = [pipes.status + distance, pipes.words + distance];
+  const { status, words: said } = carrier?.here ?? { status: launch.int32s(-1, -1), words: launch.int32s(-1, -1) };
   const quiet = { onError: 'next' } as const;
   const [fail, child] = [launch.label(), launch.label()];
   const setMask = words(SIG.SIG_SETMASK, { SIG_SETMASK: SIG.SIG_SETMASK });
@@ -77,11 +107,12 @@ const layOutProbe = (memory: MappedMemory, plan: ProbePlan, vehicle: Vehicle, ar
   const pipe = words(OPEN.O_CLOEXEC, OPEN);
   launch.op('pipe2', [shown(status, 'status'), pipe], { step: 'prepare', onError: fail });
   launch.op('pipe2', [shown(said, 'words'), pipe], { step: 'prepare', onError: fail });
-  const executable = addVehicle(launch, { address, size: end }, vehicle, fail);
-  const flags = words(CLONE.CLONE_VM | CLONE.CLONE_VFORK, CLONE);
+  const executable =
+    vehicle === null || carrier === null ? null : addVehicle(launch, { address, size: carrier.size }, vehicle, fail);
+  const flags = words(executable === null ? 0 : CLONE.CLONE_VM | CLONE.CLONE_VFORK, CLONE);
   const clone = launch.op('clone', [flags, NULL, NULL], { step: 'clone', onError: fail, onZero: child });
   const restore = (): void => {
-    launch.op('close', [executable], quiet);
+    if (executable !== null) launch.op('close', [executable], quiet);
     launch.op('close', [int32At(status + 4, 'status.w')], quiet);
     launch.op('close', [int32At(said + 4, 'words.w')], quiet);
     launch.op('rt_sigprocmask', [setMask, saved, NULL, size], quiet);
@@ -94,9 +125,25 @@ const layOutProbe = (memory: MappedMemory, plan: ProbePlan, vehicle: Vehicle, ar
   restore();
   launch.op('end', [], quiet);
   launch.place(child);
+  const marks =
+    executable === null || carrier === null
+      ? addAttempts(launch, plan, { status, words: said, freeFd: plan.freeFd })
+      : carrier.marks;
+  if (executable !== null) addExecution(launch, executable, [status, said]);
+  launch.finish();
+  return {
+    launch,
+    clone,
+    marks,
+    read: (which) => bytes.readInt32LE((which === 'status' ? status : said) - address),
+  };
+};
+
+/** The vfork child becomes the carrier, which keeps our ends of the pipes. */
+const addExecution = (launch: ProgramBuilder, executable: Argument, pipes: readonly number[]): void => {
   const dead = launch.label();
-  for (const fd of [int32At(status + 4, 'status.w'), int32At(said + 4, 'words.w')]) {
-    launch.op('fcntl', [fd, words(FCNTL.F_SETFD, FCNTL), num(0)], { onError: dead });
+  for (const pipe of pipes) {
+    launch.op('fcntl', [int32At(pipe + 4, 'pipe.w'), words(FCNTL.F_SETFD, FCNTL), num(0)], { onError: dead });
   }
   const argv = launch.strings(['ns-check']);
   launch.op('execveat', [executable, launch.string(''), argv, launch.strings([]), words(AT.AT_EMPTY_PATH, AT)], {
@@ -104,14 +151,7 @@ const layOutProbe = (memory: MappedMemory, plan: ProbePlan, vehicle: Vehicle, ar
     onError: dead,
   });
   launch.place(dead);
-  launch.op('exit_group', [num(1)], quiet);
-  launch.finish();
-  return {
-    launch,
-    clone,
-    marks: to.marks,
-    read: (which) => bytes.readInt32LE((which === 'status' ? status : said) - address),
-  };
+  launch.op('exit_group', [num(1)], { onError: 'next' });
 };
 
 /** Reads an fd to its end. */
@@ -125,7 +165,7 @@ const drain = (fd: number): Promise<Buffer> =>
   });
 
 const outcomesOf = (
-  plan: ProbePlan,
+  plan: Plan,
   records: Buffer,
   said: string,
   marks: ReadonlyMap<number, Mark>,
@@ -157,16 +197,18 @@ const outcomesOf = (
 };
 
 /**
- * Tries things in throw-away children: a carrier clones one after the other, and each says how it went.
+ * Tries things in throw-away children: a carrier, or a copy of this process where none can be executed, clones one after
+ * the other, and each says how it went.
  *
  * @remarks Nothing that is tried happens in this process, and the mounts are in mount namespaces of the attempts' own.
  */
-export const probe = (host: Host, plan: ProbePlan): ResultAsync<readonly ProbeOutcome[], LaunchError> => {
+export const probe = (host: Host, wanted: ProbePlan): ResultAsync<readonly ProbeOutcome[], LaunchError> => {
   const arena = host.makeArena();
+  const plan = { ...wanted, freeFd: firstFreeFd() };
   for (;;) {
     const [way] = remainingWays();
     const vehicle = way?.make() ?? null;
-    if (way === undefined || vehicle === null)
+    if (vehicle === null && way?.straight !== true)
       return errAsync(unsupported('ffi', 'attempts in a carrier', 'a place for an executable file'));
     const laid = layOut(arena, SPACE, (memory) => layOutProbe(memory, plan, vehicle, host.arch));
     if (laid.isErr()) return errAsync(failedAt('mmap', 'prepare', laid.error));
@@ -178,7 +220,7 @@ export const probe = (host: Host, plan: ProbePlan): ResultAsync<readonly ProbeOu
     const code = launch.read64(record + RECORD.errno);
     if (launch.result(clone) > 0) discard(host, laid.value);
     const step = failed.options.step === 'exec' ? 'carrier' : (failed.options.step ?? 'prepare');
-    if (step === 'carrier' && isConclusive(code) && giveUpWay(way)) continue;
+    if (way !== undefined && step === 'carrier' && isConclusive(code) && giveUpWay(way)) continue;
     return errAsync(failedAt(failed.name, step, code));
   }
 };
@@ -208,7 +250,7 @@ const failedAt = (syscall: string, step: SetupStep, code: number): LaunchError =
 
 const follow = async (
   host: Host,
-  plan: ProbePlan,
+  plan: Plan,
   { launch, clone, marks, read }: Laid,
 ): Promise<readonly ProbeOutcome[]> => {
   const pid = launch.result(clone);

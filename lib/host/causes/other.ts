@@ -1,28 +1,8 @@
-import { NAMESPACE_TYPES } from '../../namespace.ts';
-import { OTHER_STEPS } from '../../probe.ts';
 import type { Cause } from '../cause.ts';
-import { PROBE, type Reading } from '../evidence.ts';
-import { type Facts, SOURCE } from '../facts.ts';
-import { type Failure, isMaking, isMount, said } from '../failure.ts';
+import { SOURCE } from '../facts.ts';
+import { isMaking, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
 import { asRoot, hostCommands } from '../remedy.ts';
-
-/** Errors that no rule about namespaces gives. */
-const FOREIGN: ReadonlySet<string> = new Set([
-  'ENODEV',
-  'ENXIO',
-  'EIO',
-  'ESTALE',
-  'ETIMEDOUT',
-  'EROFS',
-  'EBUSY',
-  'ELOOP',
-  'ENOTDIR',
-  'ENOENT',
-  'EHOSTDOWN',
-  'ENOTCONN',
-  'ECONNREFUSED',
-]);
 
 /** The first Linux that has a system call. */
 const SINCE: Readonly<Record<string, string>> = {
@@ -35,19 +15,7 @@ const SINCE: Readonly<Record<string, string>> = {
   setns: '3.0',
 };
 
-const probed = (facts: Facts, type: string): Reading => facts.evidence.read(`${PROBE}${type}`);
-
-/** Whether namespaces of every type that was wanted, and tried, were seen to work for this caller. */
-const wereSeenToWork = (failure: Failure, facts: Facts): boolean => {
-  const wanted =
-    (failure.requested ?? failure.namespaces).length > 0 ? (failure.requested ?? failure.namespaces) : ['user'];
-  return wanted.every((type) => probed(facts, type) === 'works');
-};
-
-/** Whether a tool of somebody else's said so, and not an attempt of ours. */
-const isTold = ({ text, syscall }: Failure): boolean => text != null && syscall !== 'unshare(1)';
-
-/** What is no matter of namespaces, and what only looks like one of the machine. */
+/** What only looks like a matter of the machine. */
 export const otherCauses: readonly Cause[] = [
   {
     id: 'idmap-unsupported',
@@ -123,26 +91,5 @@ export const otherCauses: readonly Cause[] = [
     summary: ({ filesystem }) => `the kernel has no ${filesystem}: it is not built in, and its module is not loaded`,
     sources: () => ['/proc/filesystems', SOURCE.release],
     remedy: (facts, { filesystem }) => hostCommands(facts, asRoot(facts, `modprobe ${filesystem}`)),
-  },
-  {
-    id: 'not-a-namespace-problem',
-    matches: (failure, facts) => {
-      const isForeign =
-        failure.errno !== null &&
-        FOREIGN.has(failure.errno) &&
-        (isMount(failure) || failure.step === 'cwd' || failure.step === 'stdio');
-      // That a map, or a join, is refused says nothing about making namespaces.
-      if (!isForeign && (OTHER_STEPS as readonly string[]).includes(failure.step) && failure.step !== 'mount')
-        return null;
-      // What was tried and failed speaks for itself; this is for what a tool said.
-      if (wereSeenToWork(failure, facts)) return isForeign ? 'certain' : isTold(failure) ? 'likely' : null;
-      return isForeign && failure.step !== 'mount-proc' ? 'likely' : null;
-    },
-    summary: (failure, facts) =>
-      wereSeenToWork(failure, facts)
-        ? `namespaces of the types wanted work here for this user, so this is ${failure.errno !== null && FOREIGN.has(failure.errno) ? '' : 'probably '}no namespace problem`
-        : `${failure.errno ?? 'this'} is no answer that the kernel gives about namespaces; most likely the file, the mount or the device is what is wrong`,
-    sources: () => NAMESPACE_TYPES.map((type) => `${PROBE}${type}`).slice(6, 7),
-    remedy: (_, { path }) => [`findmnt --target ${path ?? 'PATH'}  # a dead automount or a device that is gone`],
   },
 ];
