@@ -13,7 +13,7 @@ export const CALLERS = ['root', 'user'] as const;
 export type Caller = (typeof CALLERS)[number];
 
 /** What ns-check is to say of a fault that a guest has. */
-export interface Expected {
+interface Expected {
   readonly cause: string;
   readonly remedy: RegExp;
   /** For whom. */
