@@ -76,6 +76,7 @@ export interface NetworkWatchRun {
 
 /** Rules that stand until they are closed, or this process ends. */
 export interface Masquerade {
+  /** Takes the rules away. */
   readonly close: () => void;
 }
 

@@ -4,6 +4,7 @@ import { type EnterError, type InvalidOption, invalidOption, type PoolClosed, po
 import type { NamespaceType } from '../namespace.ts';
 import { planSpawn } from '../plan-spawn.ts';
 import type { SpawnSpec } from '../spec.ts';
+import { Backlog } from './backlog.ts';
 import { KeptNamespaces, keepNew } from './kept.ts';
 
 /** What a pool keeps ready. */
@@ -16,12 +17,20 @@ export interface PoolSpec
   readonly namespaces: readonly NamespaceType[];
   /** How many are made at a time; 1 when left out, which disturbs the least. */
   readonly concurrency?: number;
+  /**
+   * How many network namespaces that were discarded may wait for the kernel to free them before no more are made, 1 to
+   * 100,000; 256 when left out. The kernel tells nobody: a probe finds out, which takes user namespaces. Without them, and
+   * without `net`, only the kernel's own limits hold makers back.
+   */
+  readonly backlog?: number;
 }
 
 /** What may come of taking from a pool. */
 export type PoolError = EnterError | PoolClosed;
 
 const LARGEST = 1_000;
+const LARGEST_BACKLOG = 100_000;
+const BACKLOG = 256;
 
 /** How long a pool goes on trying when the kernel has no room: it frees namespaces in the background. */
 const PATIENCE_MS = 10_000;
@@ -34,27 +43,39 @@ const LONGEST_WAIT_MS = 500;
 const isPassing = (error: EnterError): boolean =>
   error.type === 'setup-failed' && ['ENOSPC', 'ENOMEM', 'EAGAIN', 'ENOBUFS'].includes(error.errno ?? '');
 
+/** What namespaces out of a pool tell it. */
+interface Owner {
+  readonly giveBack: (namespaces: PooledNamespaces) => void;
+  readonly discarded: () => void;
+}
+
 /** Namespaces out of a pool: the taker's, until they are given back or discarded. */
 export class PooledNamespaces extends KeptNamespaces {
   /** Whether they have been used before: only who asks for such gets them. */
   readonly used: boolean;
-  readonly #giveBack: (namespaces: PooledNamespaces) => void;
+  readonly #pool: Owner;
 
   /** @internal */
-  constructor(kept: Pick<KeptNamespaces, 'handles'>, used: boolean, giveBack: (namespaces: PooledNamespaces) => void) {
+  constructor(kept: Pick<KeptNamespaces, 'handles'>, used: boolean, pool: Owner) {
     super(kept.handles);
     this.used = used;
-    this.#giveBack = giveBack;
+    this.#pool = pool;
   }
 
   /** Lets others use them after all that was done in them; only who asks for used ones gets them. */
   giveBack(): void {
-    this.#giveBack(this);
+    this.#pool.giveBack(this);
   }
 
   /** Lets go of them for good; the same as `close`. */
   discard(): void {
     this.close();
+  }
+
+  override close(): void {
+    const [first] = this.handles;
+    if (first !== undefined && first.fd >= 0) this.#pool.discarded();
+    super.close();
   }
 }
 
@@ -68,6 +89,11 @@ export class NamespacePool implements Disposable {
   readonly #ready: KeptNamespaces[] = [];
   readonly #used: KeptNamespaces[] = [];
   readonly #waiting: Waiting[] = [];
+  readonly #backlog: Backlog | null;
+  readonly #owner: Owner = {
+    giveBack: (namespaces) => this.#takeBack(namespaces),
+    discarded: () => this.#backlog?.add(),
+  };
   #making = 0;
   #closed = false;
   #rest: NodeJS.Timeout | null = null;
@@ -75,7 +101,14 @@ export class NamespacePool implements Disposable {
   /** @internal */
   constructor(spec: PoolSpec) {
     this.#spec = spec;
+    const { namespaces, backlog = BACKLOG, backend } = spec;
+    this.#backlog = namespaces.includes('net') ? new Backlog(backlog, backend) : null;
     this.#refill();
+  }
+
+  /** How many network namespaces were discarded that the kernel may not have freed yet, as far as the pool has asked. */
+  get backlog(): number {
+    return this.#backlog?.size ?? 0;
   }
 
   /** How many are ready to be taken, unused. */
@@ -87,7 +120,8 @@ export class NamespacePool implements Disposable {
    * Takes namespaces that nobody has used, as soon as there are some.
    *
    * @remarks Another is made in the background for each that is taken. When the kernel has no room for more, because it is
-   * still cleaning up those that were discarded, the pool tries again for ten seconds, and takers wait so long.
+   * still cleaning up those that were discarded, the pool tries again for ten seconds, and takers wait so long; so they do when
+   * more than `backlog` of those discarded are not freed.
    * @param options - `used`: those that were given back will do, and are preferred
    * @returns the namespaces, the taker's from now on; or why none can be made, or `pool-closed`
    */
@@ -109,6 +143,7 @@ export class NamespacePool implements Disposable {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#rest ?? undefined);
+    this.#backlog?.[Symbol.dispose]();
     for (const kept of [...this.#ready.splice(0), ...this.#used.splice(0)]) kept.close();
     for (const { resolve } of this.#waiting.splice(0)) resolve(err(poolClosed()));
   }
@@ -119,7 +154,7 @@ export class NamespacePool implements Disposable {
   }
 
   #handOut(kept: KeptNamespaces, used: boolean): PooledNamespaces {
-    return new PooledNamespaces(kept, used, (namespaces) => this.#takeBack(namespaces));
+    return new PooledNamespaces(kept, used, this.#owner);
   }
 
   #takeBack(namespaces: PooledNamespaces): void {
@@ -168,8 +203,9 @@ export class NamespacePool implements Disposable {
   }
 
   async #tryToMake(): ReturnType<typeof keepNew> extends PromiseLike<infer R> ? Promise<R> : never {
-    const { size: _, concurrency: __, ...spec } = this.#spec;
+    const { size: _, concurrency: __, backlog: ___, ...spec } = this.#spec;
     const deadline = Date.now() + PATIENCE_MS;
+    await this.#backlog?.room(deadline);
     for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
       const made = await keepNew(spec);
       if (made.isOk() || !isPassing(made.error) || this.#closed || Date.now() >= deadline) return made;
@@ -180,7 +216,10 @@ export class NamespacePool implements Disposable {
 
 const checkPool = (spec: PoolSpec): Result<void, InvalidOption> => {
   if (typeof spec !== 'object' || spec === null) return err(invalidOption('spec', spec, 'an object'));
-  const { size, concurrency = 1, ...rest } = spec;
+  const { size, concurrency = 1, backlog = BACKLOG, ...rest } = spec;
+  if (!Number.isInteger(backlog) || backlog < 1 || backlog > LARGEST_BACKLOG) {
+    return err(invalidOption('backlog', backlog, `a whole number from 1 to ${LARGEST_BACKLOG}`));
+  }
   for (const [option, value] of Object.entries({ size, concurrency })) {
     if (!Number.isInteger(value) || value < 1 || value > LARGEST) {
       return err(invalidOption(option, value, `a whole number from 1 to ${LARGEST}`));

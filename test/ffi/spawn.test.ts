@@ -122,6 +122,15 @@ t.test('spawn() costs one FFI call, whatever it is asked for', async (t) => {
   const specs: SpawnSpec[] = [
     { stdio: 'ignore' },
     { namespaces: ['user', 'pid', 'mnt', 'uts', 'net'], mapRootUser: true, mountProc: true, hostname: 'one' },
+    {
+      namespaces: ['user', 'net'],
+      mapRootUser: true,
+      network: {
+        interfaces: [{ type: 'veth', name: 'a', addresses: ['10.0.0.1/24', 'fd00::1/64'], peer: { name: 'b' } }],
+        routes: [{ to: 'default', via: '10.0.0.2' }],
+        sysctls: { 'net.ipv4.ip_default_ttl': 33 },
+      },
+    },
   ];
   for (const spec of specs) {
     (await run('true', [], { backend }))._unsafeUnwrap();

@@ -120,6 +120,7 @@ t.test('createPool() refuses what cannot be meant, by its name', async (t) => {
     ['spec', null],
     ['size', { namespaces: ['net'] }],
     ['size', { size: 0, namespaces: ['net'] }],
+    ['backlog', { size: 1, backlog: 0, namespaces: ['net'] }],
     ['concurrency', { size: 1, concurrency: 1.5, namespaces: ['net'] }],
     ['namespaces', { size: 1 }],
     ['namespaces', { size: 1, namespaces: ['pid'] }],
@@ -139,6 +140,25 @@ t.test('createPool() tells takers why nothing can be made', async (t) => {
   t.match((await pool.take())._unsafeUnwrapErr(), { type: 'setup-failed' });
   pool.close();
 });
+
+t.test(
+  'createPool() makes no more when too many are not freed yet, and goes on when they are',
+  { skip: notFfi || whyNoUserNamespaces() },
+  async (t) => {
+    const own = isRoot ? {} : { mapRootUser: true };
+    const pool = createPool({ size: 1, backlog: 2, namespaces: isRoot ? ['net'] : ['net', 'user'], ...own });
+    const opened = pool._unsafeUnwrap();
+    let most = 0;
+    for (let count = 0; count < 12; count += 1) {
+      const taken = (await opened.take())._unsafeUnwrap();
+      taken.discard();
+      taken.discard();
+      most = Math.max(most, opened.backlog);
+    }
+    t.ok(most >= 2 && most <= 4, `${most} at most: two, and one each that was ready or on its way`);
+    opened.close();
+  },
+);
 
 t.test('withNetwork() lets through what its function throws, and leaves nothing', { skip: notFfi }, async (t) => {
   if (!isRoot && whyNoUserNamespaces() !== false) return;
