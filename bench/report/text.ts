@@ -9,15 +9,16 @@ import { drawScaling } from './scaling.ts';
 import { drawTable } from './table.ts';
 import { wrap } from './wrap.ts';
 
-/** A table of more rows is no longer read; --csv and --json have them. */
-const MOST_ROWS = 64;
+/** Of a lattice, a table of more rows is no longer read; --csv and --json have them. */
+const MOST_ROWS = 16;
 
 const isShort = ({ rows }: Table): boolean => rows.length <= MOST_ROWS;
 
 const notesOf = ({ cases, tables, rounds, options }: BenchRun, left: ReadonlySet<string>): readonly string[] => {
   const withUser = cases.some(({ set }) => set.namespaces.includes('user'));
   const added = cases.some(({ set }) => set.added.length > 0);
-  const costs = tables.filter(isShort).some(({ rows }) => rows.some(({ cost }) => cost !== null));
+  const shown = !options.lattice || tables.every(isShort);
+  const costs = shown && tables.some(({ rows }) => rows.some(({ cost }) => cost !== null));
   return [
     ...(rounds.ended === 'interrupted'
       ? [`Interrupted: these are the ${rounds.rounds} of ${options.iterations} rounds that were whole.`]
@@ -31,7 +32,7 @@ const notesOf = ({ cases, tables, rounds, options }: BenchRun, left: ReadonlySet
         ]
       : []),
     ...(withUser ? ['user: with the caller mapped to root inside, as unshare -r does.'] : []),
-    ...(!tables.every(isShort) ? [`All ${cases.length} rows stand in --csv, --json and --markdown.`] : []),
+    ...(!shown ? [`All ${cases.length} rows stand in --csv, --json and --markdown.`] : []),
     ...(left.size > 0 ? [`Too narrow a terminal for: ${[...left].join(', ')}.`] : []),
   ];
 };
@@ -39,7 +40,7 @@ const notesOf = ({ cases, tables, rounds, options }: BenchRun, left: ReadonlySet
 /** The whole report, for a person to read. */
 export const drawReport = (run: BenchRun, version: string, look: Look): string => {
   const footnotes = new Footnotes();
-  const whole = run.rounds.rounds > 0 && run.tables.every(isShort);
+  const whole = run.rounds.rounds > 0 && (!run.options.lattice || run.tables.every(isShort));
   const drawn = whole ? run.tables.map((table) => drawTable(table, footnotes, look)) : [];
   const phases = drawPhases(run.phases, footnotes, look);
   const scaling = run.scaling.map((one) => drawScaling(one, look));

@@ -91,7 +91,9 @@ export const measureScaling = async ({ name, values }: Axis, spec: ScalingSpec):
       refuse(value, 'everything', { type: 'not-prepared', message: reply.failed });
       return false;
     }
-    for (const [id, { refused: refusal }] of reply.series) if (refusal !== null) refuse(value, id, refusal);
+    // Ctrl-C reaches the children, too: that they were killed by it is no refusal.
+    const refusals = stop.aborted ? [] : reply.series;
+    for (const [id, { refused: refusal }] of refusals) if (refusal !== null) refuse(value, id, refusal);
     points[index]?.add(reply.rounds, reply.series);
     return true;
   };

@@ -127,19 +127,21 @@ t.test(
   async (t) => {
     const script = `
     const { measureOperation } = await import(${JSON.stringify(resolve('dist/lib/index.js'))});
-    process.setgroups([]); process.setgid(65534); process.setuid(65534);
     const operations = [{ type: 'unshare', namespace: 'uts' }, { type: 'setns', namespace: 'ipc' }, { type: 'mounts' }];
     const told = operations.map((operation) => measureOperation(operation, 'ffi'));
-    console.log(JSON.stringify(told.map((one) => one.isOk() ? Object.keys(one.value) : one.error.type)));
+    console.log(JSON.stringify(told.map((one) => one.isOk() ? Object.keys(one.value).join() : one.error.message)));
   `;
+    // A process that has become somebody else by itself may not write its own maps: this one begins as that.
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-      encoding: 'utf8',
-      env: plainEnv(),
+      ...{ encoding: 'utf8', env: plainEnv(), uid: 65534, gid: 65534, cwd: '/' },
     });
-    const wanted = [['unshare uts'], ['setns ipc'], ['all private', 'tmpfs', 'bind', 'proc']];
-    for (const [index, told] of (JSON.parse(stdout) as unknown[]).entries()) {
-      // A machine may refuse user namespaces to ordinary users.
-      t.ok(told === 'setup-failed' || JSON.stringify(told) === JSON.stringify(wanted[index]), JSON.stringify(told));
+    const [unshared, entered, mounted] = JSON.parse(stdout) as readonly string[];
+    // A machine may refuse user namespaces to ordinary users, and within one that it grants a new proc.
+    if (unshared?.startsWith('Set-up failed')) {
+      t.match(unshared, /user|id-map/);
+      return;
     }
+    t.same([unshared, entered], ['unshare uts', 'setns ipc']);
+    t.match(mounted, /^(?:all private,tmpfs,bind,proc|Set-up failed at mount: .*)$/);
   },
 );

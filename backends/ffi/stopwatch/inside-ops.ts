@@ -251,8 +251,7 @@ export const addInside = (inside: Inside, operation: InsideOperation, inUser: bo
       watch.stamp('id maps');
       break;
     case 'mounts':
-      // A new proc may be mounted by who owns the pid namespace: the child was cloned into both.
-      if (inUser) addOwnIdMaps(program, idMap, fail);
+      // A new proc may be mounted by who owns the pid namespace: the child was cloned into both, and has written its maps.
       addMounts(inside);
       break;
     case 'network':
