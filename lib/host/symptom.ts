@@ -40,6 +40,8 @@ const errnoIn = (text: string): ErrnoName | null => {
 /** What a message says about the step; the first that fits. */
 const STEPS: readonly (readonly [RegExp, FailureStep])[] = [
   [/timens_offsets/i, 'time-offsets'],
+  // runc calls the part of itself that does so nsenter.
+  [/failed to unshare/i, 'unshare'],
   [/newuidmap|newgidmap|subuid|subgid|uid range|gid range|write to [ug]id_map/i, 'newuidmap'],
   [/[ug]id[ _]?map|setgroups/i, 'id-map'],
   [/idmap|mount_setattr/i, 'idmapped-mount'],

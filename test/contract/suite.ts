@@ -17,8 +17,8 @@ const backend: BackendName = name;
 const host = backend === 'ffi' ? (process.env['NS_FFI_HOST'] ?? process.env['NS_CONTRACT_VARIANT']) : undefined;
 const variant = host === undefined ? backend : `${backend}:${host}`;
 
-/** When a claim is taken to hang. One that holds takes two seconds at most. */
-const PATIENCE_MS = 60_000;
+/** When a claim is taken to hang. One that holds takes two seconds at most; a guest whose processor is emulated says more. */
+const PATIENCE_MS = Number(process.env['NS_CONTRACT_PATIENCE_MS'] ?? 60_000);
 
 const wasAnnounced = (claim: Claim): string | undefined =>
   claim.unsupportedOn?.[variant] ?? claim.unsupportedOn?.[backend];

@@ -7,7 +7,7 @@ import { makePolicies } from './policies.ts';
 /** The guest's userland, always of this release. */
 const USERLAND = 'bookworm';
 const PACKAGES =
-  'busybox-static dash coreutils util-linux mount uidmap sed grep procps hostname findutils perl-base libc6 libstdc++6 \
+  'busybox-static dash bash bsdutils coreutils util-linux mount uidmap sed grep procps hostname findutils perl-base libc6 libstdc++6 \
 libgcc-s1 libselinux1 libpcre2-8-0 libacl1 libattr1 libgmp10 libcap-ng0 libmount1 libblkid1 libsmartcols1 libuuid1 \
 libtinfo6 zlib1g libcrypt1 libsubid4 libaudit1 libproc2-0 libpam0g libbsd0 libmd0 libsystemd0 liblzma5 libzstd1 \
 liblz4-1 libcap2 libgcrypt20 libgpg-error0'.split(' ');

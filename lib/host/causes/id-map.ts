@@ -5,7 +5,7 @@ import { type Facts, SOURCE } from '../facts.ts';
 import { type Failure, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
 import { asRoot, hostCommands } from '../remedy.ts';
-import { ownRanges, SUBID_FILES, type SubidFile } from '../subid.ts';
+import { ownRanges, SUBID_FILES } from '../subid.ts';
 
 const isMapOf = (failure: Failure, kind: 'uid' | 'gid'): boolean =>
   failure.step === 'id-map' && (failure.path ?? '').endsWith(`${kind}_map`);
@@ -17,23 +17,47 @@ const lacks = (failure: Failure, facts: Facts): 'CAP_SETUID' | 'CAP_SETGID' | nu
   return !isMapOf(failure, 'uid') && facts.has('CAP_SETGID') === false ? 'CAP_SETGID' : null;
 };
 
-/** A line of subuid(5) or subgid(5) with ids that the caller's own user namespace has not all in one line of its map. */
+/** A range of outside ids that the caller's own user namespace has not all in one line of its map. */
 interface UnmappedRange {
-  readonly file: SubidFile;
-  readonly line: string;
+  /** Where it stands, as a sentence names it. */
+  readonly where: string;
+  readonly text: string;
 }
 
-const unmappedRanges = (facts: Facts): readonly UnmappedRange[] =>
-  SUBID_FILES.flatMap((file) => {
-    const map = facts.evidence.read(file === '/etc/subuid' ? SOURCE.uidMap : SOURCE.gidMap);
+interface Range {
+  readonly first: number;
+  readonly count: number;
+  readonly text: string;
+}
+
+/** The ranges that a helper was told to map, where its command stands in the message: inside, outside and count, and so on. */
+const toldRanges = (text: string, helper: 'newuidmap' | 'newgidmap'): readonly Range[] => {
+  const words = new RegExp(`${helper} \\d+ \\[?((?:\\d+ ){2,}\\d+)`).exec(text)?.[1]?.split(' ') ?? [];
+  return words.flatMap((inside, index) => {
+    const [first, count] = [words[index + 1], words[index + 2]];
+    if (index % 3 !== 0 || first === undefined || count === undefined) return [];
+    return [{ first: Number(first), count: Number(count), text: [inside, first, count].join(' ') }];
+  });
+};
+
+const KINDS = [
+  { file: '/etc/subuid', map: SOURCE.uidMap, helper: 'newuidmap' },
+  { file: '/etc/subgid', map: SOURCE.gidMap, helper: 'newgidmap' },
+] as const;
+
+const unmappedRanges = (facts: Facts, { text }: Failure): readonly UnmappedRange[] =>
+  KINDS.flatMap(({ file, map: source, helper }) => {
+    const map = facts.evidence.read(source);
     if (map === null || map === undefined) return [];
     const lines = map.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
-    return (ownRanges(facts, file) ?? [])
+    const told = toldRanges(text ?? '', helper);
+    const own = (ownRanges(facts, file) ?? []).map(({ line, ...range }) => ({ ...range, text: line }));
+    return (told.length > 0 ? told : own)
       .filter(
         ({ first, count }) =>
           !lines.some(([inside = 0, , size = 0]) => first >= inside && first + count <= inside + size),
       )
-      .map(({ line }) => ({ file, line }));
+      .map((range) => ({ where: told.length > 0 ? `what ${helper} was told` : file, text: range.text }));
   });
 
 /** What the kernel asks of who writes uid_map, gid_map and setgroups; user_namespaces(7). */
@@ -76,15 +100,15 @@ export const idMapCauses: readonly Cause[] = [
     id: 'map-exceeds-parent',
     predicts: true,
     matches: (failure, facts) => {
-      if (!said(failure, 'EPERM') || facts.inFirstUserNamespace() !== false) return null;
-      if (failure.step === 'newuidmap') return unmappedRanges(facts).length > 0 ? 'certain' : null;
-      return failure.step === 'id-map' ? 'likely' : null;
+      if (!said(failure, 'EPERM')) return null;
+      if (failure.step === 'newuidmap') return unmappedRanges(facts, failure).length > 0 ? 'certain' : null;
+      return failure.step === 'id-map' && facts.inFirstUserNamespace() === false ? 'likely' : null;
     },
     summary: (failure, facts) => {
-      const [first] = failure.step === 'newuidmap' ? unmappedRanges(facts) : [];
+      const [first] = failure.step === 'newuidmap' ? unmappedRanges(facts, failure) : [];
       return first === undefined
         ? 'the map probably names outside ids that the caller’s own user namespace does not have'
-        : `the caller’s own user namespace does not have all ids of a range in ${first.file}, so they cannot be mapped in one below it: ${first.line}`;
+        : `the caller’s own user namespace does not have all ids of a range, in one line of its map, so they cannot be mapped in one below it: ${first.text} (${first.where})`;
     },
     sources: (failure) => {
       const maps = isMapOf(failure, 'gid') ? [SOURCE.gidMap] : [SOURCE.uidMap];

@@ -15,6 +15,15 @@ const MODULES = '/sys/kernel/security/lsm';
 
 const isUnprivileged = (facts: Facts): boolean => facts.isOrdinary() === true;
 
+/** Kernels that have the switch, and have it off unless somebody turns it on: Debian's up to 10, and linux-hardened. */
+const isOffByDefault = (facts: Facts): boolean => {
+  if (facts.number(CLONE_SWITCH) !== undefined || isInContainer(facts.confined())) return false;
+  if (/-hardened/.test(facts.evidence.read(SOURCE.release) ?? '')) return true;
+  const release = facts.evidence.read('/etc/os-release') ?? '';
+  const version = /^VERSION_ID=["']?(\d+)/m.exec(release)?.[1];
+  return /^ID=["']?debian\b/m.test(release) && version !== undefined && Number(version) <= 10;
+};
+
 const label = (facts: Facts): string => (facts.evidence.read(SOURCE.attr) ?? '').trim();
 
 const isUnconfined = (facts: Facts): boolean =>
@@ -104,15 +113,19 @@ export const policyCauses: readonly Cause[] = [
     id: 'unprivileged-userns-clone-off',
     predicts: true,
     matches: (failure, facts) => {
-      if (!makes(failure, 'user') || !said(failure, 'EPERM') || facts.number(CLONE_SWITCH) !== 0) return null;
+      if (!makes(failure, 'user') || !said(failure, 'EPERM')) return null;
+      if (isUnprivileged(facts) && isOffByDefault(facts)) return 'likely';
+      if (facts.number(CLONE_SWITCH) !== 0) return null;
       if (isUnprivileged(facts)) return 'certain';
       // Root of a user namespace counts as an ordinary user, too: what is made inside one is refused.
       return facts.isOrdinary() === false && failure.step === 'unshare' ? 'likely' : null;
     },
     summary: (_, facts) =>
-      isUnprivileged(facts)
-        ? 'ordinary users may make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0'
-        : 'ordinary users, and most likely root inside a user namespace with them, may make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0',
+      isOffByDefault(facts)
+        ? 'ordinary users may most likely make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0 there unless it is set'
+        : isUnprivileged(facts)
+          ? 'ordinary users may make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0'
+          : 'ordinary users, and most likely root inside a user namespace with them, may make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0',
     sources: () => [CLONE_SWITCH, `${SOURCE.status}#CapEff`],
     remedy: (facts) => setSysctl(facts, 'kernel.unprivileged_userns_clone', 1, '99-userns.conf'),
   },
