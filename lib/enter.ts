@@ -1,9 +1,11 @@
 import { err, errAsync, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Child } from './child.ts';
-import { type EnterError, type InvalidOption, invalidOption, type Unsupported, unsupported } from './errors.ts';
-import type { CredentialsPlan, SpawnPlan } from './plan.ts';
+import { type EnterError, type InvalidOption, invalidOption } from './errors.ts';
+import type { FullIdRange } from './id-map.ts';
+import type { CredentialsPlan, EnterPlan, SpawnPlan } from './plan.ts';
 import { type EnterSpec, type EnterTarget, type Entry, openEntry } from './plan-enter.ts';
 import { type Prepared, prepareSpawn, startPrepared } from './spawn.ts';
+import type { SpawnSpec } from './spec.ts';
 
 /** A target that has been opened, and the spawn that will enter it. */
 interface PreparedEntry {
@@ -11,15 +13,36 @@ interface PreparedEntry {
   readonly entry: Entry;
 }
 
-/** What cannot be made anew beside what is entered. */
-const refuseMix = ({ namespaces }: SpawnPlan, { plan: { joins } }: Entry, backend: string): Unsupported | null => {
-  const joinsPid = joins.some(({ type }) => type === 'pid');
-  if (namespaces.includes('user')) {
-    return unsupported(backend, 'a new user namespace beside entered ones', 'a command inside that makes it');
+const entersUser = ({ userParentOf, joins }: EnterPlan): boolean =>
+  userParentOf !== null || joins.some(({ type }) => type === 'user');
+
+/** Lines of the caller's own id, as it is called where they are written. */
+const renamed = (lines: readonly FullIdRange[], outside: number): readonly FullIdRange[] =>
+  lines.map((line) => ({ ...line, outside }));
+
+/** A new user namespace beside what is entered: who makes it is known inside of an entered one by its ids there. */
+const planUserInside = (
+  plan: SpawnPlan,
+  enter: EnterPlan,
+  { preserveCredentials, uidMap, gidMap }: EnterSpec,
+): Result<SpawnPlan, InvalidOption> => {
+  if (plan.owner !== null) return err(invalidOption('owner', plan.owner, 'nothing that is entered with it'));
+  const { idMap } = plan;
+  if (!entersUser(enter) || idMap === null) return ok({ ...plan, enter });
+  const { uid, gid } = enter;
+  if (uid === null || gid === null) {
+    const wanted = 'no id maps of a new user namespace beside it, in an entered one';
+    return err(invalidOption('preserveCredentials', preserveCredentials, wanted));
   }
-  return joinsPid && namespaces.includes('pid')
-    ? unsupported(backend, 'a new pid namespace inside an entered one', 'a command inside that makes it')
-    : null;
+  if (idMap.writer !== 'self') {
+    const [option, value] = uidMap === undefined ? ['gidMap', gidMap] : ['uidMap', uidMap];
+    return err(invalidOption(option, value, 'one line of the own id, beside an entered user namespace'));
+  }
+  return ok({
+    ...plan,
+    enter,
+    idMap: { ...idMap, uid: renamed(idMap.uid, uid), gid: renamed(idMap.gid, gid) },
+  });
 };
 
 const NO_CREDENTIALS: CredentialsPlan = {
@@ -37,13 +60,10 @@ const NO_CREDENTIALS: CredentialsPlan = {
 };
 
 /** The ids that are taken on inside are one thing with the other credentials, where there are any. */
-const planEntry = (
-  plan: SpawnPlan,
-  { plan: enter }: Entry,
-  { groups, keepCaps }: EnterSpec,
-): Result<SpawnPlan, InvalidOption> => {
-  const entersUser = enter.userParentOf !== null || enter.joins.some(({ type }) => type === 'user');
-  if (keepCaps === true && !entersUser) {
+const planEntry = (plan: SpawnPlan, { plan: enter }: Entry, spec: EnterSpec): Result<SpawnPlan, InvalidOption> => {
+  if (plan.namespaces.includes('user')) return planUserInside(plan, enter, spec);
+  const { groups, keepCaps } = spec;
+  if (keepCaps === true && !entersUser(enter)) {
     return err(invalidOption('keepCaps', true, 'a user namespace that is entered with it'));
   }
   const credentials = plan.credentials ?? (keepCaps === true ? NO_CREDENTIALS : null);
@@ -58,7 +78,7 @@ const planEntry = (
       gid,
       groups: groups === undefined && dropGroups ? [] : credentials.groups,
       keepCaps: keepCaps === true,
-      ...(entersUser ? { permitted: null, inherited: [] } : {}),
+      ...(entersUser(enter) ? { permitted: null, inherited: [] } : {}),
     },
   });
 };
@@ -70,21 +90,29 @@ const prepareEnter = (
   spec: EnterSpec,
 ): Result<PreparedEntry, EnterError> => {
   if (typeof spec !== 'object' || spec === null) return err(invalidOption('spec', spec, 'an object'));
-  const { uid: _uid, gid: _gid, keepCaps, ...rest } = spec;
+  const { uid, gid, keepCaps, ...rest } = spec;
   if (keepCaps !== undefined && typeof keepCaps !== 'boolean') {
     return err(invalidOption('keepCaps', keepCaps, 'true or false'));
   }
+  // In a new user namespace they are checked, and taken on, as for any spawn.
+  const inside = Array.isArray(spec.namespaces) && spec.namespaces.includes('user');
+  for (const [option, value] of Object.entries({ uid, gid })) {
+    if (inside && value === 'follow') return err(invalidOption(option, value, 'a number, beside a new user namespace'));
+  }
+  const own = inside ? { uid, gid, keepCaps } : {};
+  const spawned: SpawnSpec = {
+    ...rest,
+    ...Object.fromEntries(Object.entries(own).filter(([, one]) => one !== undefined)),
+  };
+  const entered: EnterSpec = inside ? rest : spec;
   // What can be found wrong without the target is found first.
-  return prepareSpawn(command, args, rest).andThen((first) =>
-    openEntry(target, spec, first.backend).andThen((entry) => {
+  return prepareSpawn(command, args, spawned).andThen((first) =>
+    openEntry(target, entered, first.backend).andThen((entry) => {
       const { backend } = first;
       const { env } = entry;
       const prepared: Result<Prepared, EnterError> =
-        env === null ? ok(first) : prepareSpawn(command, args, { ...rest, env });
-      const planned = prepared.andThen(({ plan }): Result<SpawnPlan, EnterError> => {
-        const refusal = refuseMix(plan, entry, backend.name);
-        return refusal === null ? planEntry(plan, entry, spec) : err(refusal);
-      });
+        env === null ? ok(first) : prepareSpawn(command, args, { ...spawned, env });
+      const planned = prepared.andThen(({ plan }): Result<SpawnPlan, EnterError> => planEntry(plan, entry, spec));
       if (planned.isErr()) entry.close();
       return planned.map((plan) => ({ entry, prepared: { backend, plan } }));
     }),
@@ -99,7 +127,9 @@ const prepareEnter = (
  * namespace be entered with them; opening them takes the permission to ptrace(2) the target. A target process is held on to
  * while its files are opened, so that one that ends meanwhile is `process-gone`, and never somebody else. `user` is
  * entered where permissions want it: after the others where they allow, before them where they do not. Namespaces of the
- * spec are made after all have been joined; a new `user` among them, or a new `pid` beside a joined one, is refused.
+ * spec are made after all have been joined: a new `pid` is below a joined one, a new `user` below a joined one or the caller's,
+ * and owns what is made with it. `uid` and `gid` are ids in the innermost user namespace; a new one in a joined one is made as
+ * uid and gid 0 there, and can map these alone. A new `pid` or `time` in a joined `pid` takes the ffi backend.
  * @param target - a process id, a Child, `{ pidfd }`, a ProcessHandle, a NamespaceHandle, or a list of them with one process
  * @param command - a path, or a name that is searched in PATH inside the child
  * @param args - its arguments, without argv[0]

@@ -211,7 +211,12 @@ export const compile = (
   inherited: readonly number[] = [],
 ): Result<CommandLine, Unsupported> => {
   if (unshareForks(plan) && nsenterForks(plan)) {
-    return err(unsupported('shell', 'a new time namespace beside an entered pid namespace', 'the ffi backend'));
+    const type = plan.namespaces.includes('pid') ? 'pid' : 'time';
+    return err(unsupported('shell', `a new ${type} namespace inside an entered pid namespace`, 'the ffi backend'));
+  }
+  if (plan.idMap?.writer === 'parent' && nsenterForks(plan)) {
+    const what = 'id maps that are written from outside, inside an entered pid namespace';
+    return err(unsupported('shell', what, 'the ffi backend'));
   }
   const stderr = plan.stdio.length;
   const control = stderr + 1;

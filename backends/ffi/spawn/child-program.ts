@@ -1,5 +1,5 @@
 import type { SpawnPlan } from '../../../lib/plan.ts';
-import { FCNTL, KERNEL_SIGACTION_SIZE, KERNEL_SIGSET_SIZE, SIG } from '../abi/constants.ts';
+import { AT, FCNTL, KERNEL_SIGACTION_SIZE, KERNEL_SIGSET_SIZE, OPEN, SIG } from '../abi/constants.ts';
 import { addNetworkDump } from '../netlink/dump-ops.ts';
 import { addCallerSide, addNetwork, type Refusal } from '../netlink/network-ops.ts';
 import { addNetworkWatch } from '../netlink/watch-ops.ts';
@@ -23,7 +23,7 @@ import { addInit } from './init-ops.ts';
 import { addIpc } from './ipc/requests.ts';
 import { addMountProc, addMounts } from './mount-ops.ts';
 import type { MountApi } from './mount-target.ts';
-import { addOwner } from './owner-ops.ts';
+import { addOwner, addUserInside } from './owner-ops.ts';
 import type { Placement } from './placement.ts';
 import { addPriorities, addRlimits, addSeccomp } from './process-ops.ts';
 import { addControllingTerminal, addEarlyPty, addLatePty } from './pty-ops.ts';
@@ -31,6 +31,7 @@ import { RECORD_KIND } from './records.ts';
 import { addEnterRoot, addOpenRoot } from './root-ops.ts';
 import {
   addBecome,
+  addEnteringClone,
   addNames,
   addNestedClone,
   addProcess,
@@ -143,6 +144,34 @@ const refusal =
     program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
   };
 
+/** Waits until the id maps have been written from outside, or ends when they will not be. */
+const addWait = (program: ProgramBuilder, mailbox: Mailbox, fail: Label): void => {
+  const quiet = { onError: 'next' } as const;
+  if (mailbox.go !== null) {
+    const go = int32At(mailbox.go, 'go');
+    const gone = program.label();
+    const proceed = program.label();
+    program.op('read', [go, shown(program.zeros(8), 'buf'), num(1)], { step: 'id-map', onError: fail, onZero: gone });
+    program.op('close', [go], { onError: proceed, onZero: proceed, expected: true });
+    program.place(gone);
+    program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
+    program.place(proceed);
+  }
+};
+
+/** Opens the caller's /proc, for what is done after it may be out of sight; null where nothing of that kind is done. */
+const addProc = (
+  program: ProgramBuilder,
+  { enter, namespaces }: SpawnPlan,
+  { enters }: Placement,
+  fail: Label,
+): Argument | null => {
+  if (enter === null || !(enters || namespaces.includes('user'))) return null;
+  const flags = words(OPEN.O_PATH | OPEN.O_CLOEXEC, OPEN);
+  const args = [words(AT.AT_FDCWD, AT), program.string('/proc'), flags];
+  return resultOf(program.op('openat', args, { step: 'prepare', onError: fail, path: '/proc' }), 'proc');
+};
+
 /**
  * Adds everything that is done in the child from the first instruction of its host on, in the order of the table in
  * ARCHITECTURE.md, up to the execve of the command.
@@ -158,21 +187,17 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   addCgroupWrites(program, plan, context.cloned, fail);
   addPriorities(program, plan, fail);
   addOwner(program, plan, status, fail);
-  if (mailbox.go !== null) {
-    const go = int32At(mailbox.go, 'go');
-    const gone = program.label();
-    const proceed = program.label();
-    program.op('read', [go, shown(program.zeros(8), 'buf'), num(1)], { step: 'id-map', onError: fail, onZero: gone });
-    program.op('close', [go], { onError: proceed, onZero: proceed, expected: true });
-    program.place(gone);
-    program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
-    program.place(proceed);
-  }
+  // What waits inside of something that is entered waits later.
+  if (plan.enter === null) addWait(program, mailbox, fail);
+  const proc = addProc(program, plan, placement, fail);
   addEnter(program, plan.enter, mailbox.entered, fail);
+  addEnteringClone(program, placement, status, fail);
+  addUserInside(program, plan, { status, proc }, fail);
+  if (plan.enter !== null) addWait(program, mailbox, fail);
   const caller = addCallerSide(program, plan.network, fail);
   addUnshare(program, placement, fail);
   addTimeOffsets(program, plan, fail);
-  addNestedClone(program, placement, status, fail);
+  addNestedClone(program, placement, proc, status, fail);
   addBecome(program, plan, fail);
   if (plan.network !== null) {
     for (const fd of addNetwork(program, plan.network, caller, refusal(program, status), fail)) {
@@ -201,7 +226,7 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   addCloseOthers(program, plan, strays, fail);
   addRlimits(program, plan, fail);
   addCredentials(program, plan, keptCapabilities, fail);
-  addEnteredIds(program, plan.enter, fail);
+  if (!plan.namespaces.includes('user')) addEnteredIds(program, plan.enter, fail);
   addProcess(program, plan, fail);
   addControllingTerminal(program, plan, fail);
   const ready = program.int32s(RECORD_KIND.ready, -1, 0, 0, 0, 0);

@@ -88,6 +88,7 @@ export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemor
     host === 'carrier' &&
     plan.namespaces.includes('user') &&
     plan.owner === null &&
+    plan.enter === null &&
     !isRootInside(plan) &&
     usesCapabilities(plan, placement);
   const handlers = host === 'straight' && !clone3;

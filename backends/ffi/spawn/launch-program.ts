@@ -292,7 +292,7 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   program.place(child);
   const childFail = program.label();
   const { idMap } = plan;
-  if (idMap?.writer === 'self') addOwnIdMaps(program, idMap, childFail);
+  if (idMap?.writer === 'self' && plan.enter === null) addOwnIdMaps(program, idMap, childFail);
   if (context.keepCapabilities) addKeepCapabilities(program, childFail);
   if (carrier !== null && executable !== null) {
     const keep = (fd: Argument): void => {

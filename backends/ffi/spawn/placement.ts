@@ -10,6 +10,8 @@ export interface Placement {
   readonly clone: readonly NamespaceType[];
   /** By unshare in the child, in this order: what would keep the event loop waiting. */
   readonly unshare: readonly NamespaceType[];
+  /** A clone comes before all that is made: what is made inside a pid namespace that is entered is made by its processes. */
+  readonly enters: boolean;
   /** By one more clone in the carrier; null when there is none. */
   readonly nested: readonly NamespaceType[] | null;
   /** That clone lives in the carrier's memory, while the carrier waits for its execve. */
@@ -27,14 +29,16 @@ const placeAfterEntering = (
   host: HostKind,
 ): Placement => {
   const joinsPid = joins.includes('pid');
-  const clones = joinsPid || types.includes('pid') || types.includes('time');
-  const cheap = NAMESPACE_TYPES.filter((type) => !DEAR.includes(type) && type !== 'pid');
+  const enters = joinsPid && (types.includes('pid') || types.includes('user')) && host === 'carrier';
+  const clones = (joinsPid && !enters) || types.includes('pid') || types.includes('time');
+  const cheap = NAMESPACE_TYPES.filter((type) => !DEAR.includes(type) && type !== 'pid' && type !== 'user');
   return {
     clone: [],
     unshare: [...DEAR, ...cheap].filter((type) => types.includes(type)),
+    enters,
     nested: clones && host === 'carrier' ? types.filter((type) => type === 'pid') : null,
-    // The kernel lets nobody into a time namespace who shares memory, and an init never executes anything.
-    borrows: !init && !types.includes('time') && !joins.includes('time'),
+    // The kernel lets nobody who shares memory into a time or a user namespace, and an init never executes anything.
+    borrows: !init && !types.includes('user') && !types.includes('time') && !joins.includes('time'),
   };
 };
 
@@ -61,12 +65,13 @@ export const place = ({ namespaces: types, enter, owner, init }: SpawnPlan, host
       init,
       host,
     );
-  if (host === 'straight') return { clone: types, unshare: [], nested: null, borrows: false };
+  if (host === 'straight') return { clone: types, unshare: [], enters: false, nested: null, borrows: false };
   const nested = types.includes('time');
   const inNested = (type: NamespaceType): boolean => nested && type === 'pid';
   return {
     clone: types.filter((type) => !DEAR.includes(type) && !inNested(type)),
     unshare: DEAR.filter((type) => types.includes(type)),
+    enters: false,
     nested: nested ? types.filter(inNested) : null,
     borrows: false,
   };

@@ -12,6 +12,8 @@ export const RECORD_KIND = {
   waiting: 5,
   /** The carrier has cloned the process that goes on; `pid` is its number out here. */
   pid: 4,
+  /** The same by the clone itself: what /proc/self says out here. */
+  pidText: 6,
 } as const;
 
 /** One record from the status pipe. */
@@ -28,16 +30,22 @@ export interface StatusReport {
   readonly ready: boolean;
   /** The child waits for its maps: not told where it waits from the beginning. */
   readonly waiting: boolean;
-  readonly pid: number | null;
+  /** Who goes on, one after the other. */
+  readonly pids: readonly number[];
   /** The ops of the failed search for the command, as they lay in the carrier's memory. */
   readonly candidates: Buffer;
 }
+
+const readPid = (bytes: Buffer, at: number, kind: number): number =>
+  kind === RECORD_KIND.pidText
+    ? Number.parseInt(bytes.toString('latin1', at, at + 8), 10)
+    : Number(bytes.readBigInt64LE(at));
 
 const readRecord = (bytes: Buffer, at: number): StatusRecord => ({
   kind: bytes.readUInt32LE(at + RECORD.kind),
   op: bytes.readUInt32LE(at + RECORD.op),
   errno: Number(bytes.readBigInt64LE(at + RECORD.errno)),
-  pid: Number(bytes.readBigInt64LE(at + RECORD.pid)),
+  pid: readPid(bytes, at + RECORD.pid, bytes.readUInt32LE(at + RECORD.kind)),
 });
 
 /** Reads all that came through a status pipe so far. */
@@ -45,15 +53,15 @@ export const readStatus = (bytes: Buffer): StatusReport => {
   let failure: StatusRecord | null = null;
   let ready = false;
   let waiting = false;
-  let pid: number | null = null;
+  const pids: number[] = [];
   let at = 0;
   while (at + RECORD.size <= bytes.length && failure === null) {
     const record = readRecord(bytes, at);
     at += RECORD.size;
     if (record.kind === RECORD_KIND.ready) ready = true;
     else if (record.kind === RECORD_KIND.waiting) waiting = true;
-    else if (record.kind === RECORD_KIND.pid) pid = record.pid;
+    else if (record.kind === RECORD_KIND.pid || record.kind === RECORD_KIND.pidText) pids.push(record.pid);
     else failure = record;
   }
-  return { failure, ready, waiting, pid, candidates: bytes.subarray(at) };
+  return { failure, ready, waiting, pids, candidates: bytes.subarray(at) };
 };

@@ -1,4 +1,4 @@
-import { NAMESPACES } from '../../../lib/namespace.ts';
+import { NAMESPACES, type NamespaceType } from '../../../lib/namespace.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 import { CLONE, MOUNT, OPEN, PRCTL, SIG } from '../abi/constants.ts';
 import type { Argument } from '../program/argument.ts';
@@ -27,19 +27,35 @@ export const addUnshare = (program: ProgramBuilder, { unshare }: Placement, fail
   }
 };
 
-/**
- * Clones once more, as a sibling: the clone goes on with the program, and the carrier reports its pid and ends.
- */
-export const addNestedClone = (
+/** A clone in the carrier. */
+interface CarrierClone {
+  readonly types: readonly NamespaceType[];
+  readonly borrows: boolean;
+  /**
+   * The caller's /proc, where the clone reads its own pid: whoever clones is in another pid namespace than the caller by
+   * then. null: the number that clone(2) tells is the caller's.
+   */
+  readonly proc: Argument | null;
+}
+
+/** Writes who it is to the status pipe, in the numbers of the caller. */
+const addOwnPid = (program: ProgramBuilder, proc: Argument, status: Argument, fail: Label): void => {
+  const options = { step: 'clone', onError: fail } as const;
+  const record = program.int32s(RECORD_KIND.pidText, -1, 0, 0, 0, 0);
+  const text = shown(record + RECORD.pid, '&pid');
+  program.op('readlinkat', [proc, program.string('self'), text, num(RECORD.size - RECORD.pid)], options);
+  program.op('write', [status, shown(record, '{pid}'), num(RECORD.size)], options);
+};
+
+const addClone = (
   program: ProgramBuilder,
-  { nested, borrows }: Placement,
+  { types, borrows, proc }: CarrierClone,
   status: Argument,
   fail: Label,
 ): void => {
-  if (nested === null) return;
   const record = program.int32s(RECORD_KIND.pid, -1, 0, 0, 0, 0);
   const sharing = borrows ? CLONE.CLONE_VM | CLONE.CLONE_VFORK : 0;
-  const flags = nested.reduce(
+  const flags = types.reduce(
     (all, type) => all | NAMESPACES[type].cloneFlag,
     CLONE.CLONE_PARENT | CLONE.CLONE_PARENT_SETTID | sharing,
   );
@@ -49,19 +65,20 @@ export const addNestedClone = (
   const tell = (): void => {
     program.op('write', [status, shown(record, '{pid}'), num(RECORD.size)], options);
   };
-  if (borrows) {
-    program.op('clone', clone, { ...options, onZero: child, namespaces: nested });
+  if (borrows || proc !== null) {
+    program.op('clone', clone, { ...options, onZero: child, namespaces: types });
     program.op('exit_group', [num(0)], options);
     program.place(child);
-    // It stands in the memory of both before the clone runs.
-    tell();
+    // With borrowed memory it stands there before the clone runs.
+    if (proc === null) tell();
+    else addOwnPid(program, proc, status, fail);
     return;
   }
   // The clone waits for the carrier's end, so that its pid stands in the status pipe before whatever it has to say.
   const order = program.int32s(-1, -1);
   program.op('pipe2', [shown(order, 'order'), words(OPEN.O_CLOEXEC, OPEN)], options);
   // The exit signal of a CLONE_PARENT child is its parent's; the stack is copied with all memory.
-  program.op('clone', clone, { ...options, onZero: child, namespaces: nested });
+  program.op('clone', clone, { ...options, onZero: child, namespaces: types });
   tell();
   program.op('exit_group', [num(0)], options);
   program.place(child);
@@ -71,6 +88,31 @@ export const addNestedClone = (
   program.op('read', [read, shown(program.room(8), 'buf'), num(1)], { ...options, onZero: go });
   program.place(go);
   program.op('close', [read], options);
+};
+
+/** Clones into the pid namespace that has been joined, where something is to be made in it. */
+export const addEnteringClone = (
+  program: ProgramBuilder,
+  { enters, borrows }: Placement,
+  status: Argument,
+  fail: Label,
+): void => {
+  if (enters) addClone(program, { types: [], borrows, proc: null }, status, fail);
+};
+
+/**
+ * Clones once more, as a sibling: the clone goes on with the program, and the carrier reports its pid and ends.
+ *
+ * @param proc - the caller's /proc, where there was a clone before
+ */
+export const addNestedClone = (
+  program: ProgramBuilder,
+  { enters, nested, borrows }: Placement,
+  proc: Argument | null,
+  status: Argument,
+  fail: Label,
+): void => {
+  if (nested !== null) addClone(program, { types: nested, borrows, proc: enters ? proc : null }, status, fail);
 };
 
 /** Takes on uid and gid 0 inside, where the maps have them and the caller's own are not mapped. */

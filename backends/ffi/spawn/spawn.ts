@@ -152,7 +152,7 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   const map = (): void => {
     if (go === null || plan.idMap === null || mapped !== null) return;
     mapped = writeIdMaps(
-      pid,
+      current.pid,
       go,
       plan.idMap,
       helperRunner((helper) => launch(host, helper)),
@@ -160,15 +160,16 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   };
   const onStatus = (more: Buffer, ended: boolean): void => {
     bytes = Buffer.concat([bytes, more]);
-    const { pid: nested, waiting } = readStatus(bytes);
-    if (waiting) map();
-    if (nested !== null && current === first) {
+    const { pids, waiting } = readStatus(bytes);
+    for (const nested of pids.slice(before.length)) {
+      before.push(current);
       const nestedPidfd = openPidfd(host, nested);
       current = new Process(host, reaper, { pid: nested, pidfd: nestedPidfd, statusFd: -1, onStatus: () => {} });
       reaper.setRef(nested, alive);
       // The command may be pid 1, which only SIGKILL reaches.
       if (pending !== null) current.kill(SIG.SIGKILL).unwrapOr(undefined);
     }
+    if (waiting) map();
     if (ended) statusEnds(bytes);
     // It may have ended before anybody knew its pid: its signal has come and gone.
     if (current !== first) reaper.look();
@@ -176,12 +177,14 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   let alive = true;
   const first = new Process(host, reaper, { pid, pidfd, statusFd: status.ended ? -1 : statusFd, onStatus });
   let current = first;
+  /** Who went on before. */
+  const before: Process[] = [];
   if (status.ended || status.bytes.length > 0) onStatus(status.bytes, status.ended);
-  if (plan.owner === null) map();
+  if (plan.owner === null && plan.enter === null) map();
 
   const settle = async (): Promise<Result<number, LaunchError>> => {
     const report = readStatus(await statusEnded);
-    if (current !== first) await first.ended;
+    for (const one of before) await one.ended;
     if (report.ready && report.failure === null) {
       // Not before somebody can listen: the end of a stream that ended earlier would go unheard.
       if (plan.pty !== null) {

@@ -56,6 +56,8 @@ export const refuseStraight = ({
   if (networkTask === 'watch') return unsupported('ffi', 'watching a network', NEEDS);
   const joined = enter?.joins.find(({ type }) => type === 'user' || type === 'pid' || type === 'time');
   if (joined !== undefined) return unsupported('ffi', `entering a ${joined.type} namespace`, NEEDS);
+  if (enter !== null && namespaces.includes('user'))
+    return unsupported('ffi', 'a new user namespace beside entered ones', NEEDS);
   if (enter !== null && namespaces.includes('pid'))
     return unsupported('ffi', 'a new pid namespace beside entered ones', NEEDS);
   if (enter !== null && (enter.userParentOf !== null || enter.uid !== null || enter.gid !== null)) {

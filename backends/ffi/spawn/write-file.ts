@@ -1,5 +1,5 @@
 import { AT, OPEN } from '../abi/constants.ts';
-import { num, resultOf, words } from '../program/argument.ts';
+import { type Argument, num, resultOf, words } from '../program/argument.ts';
 import type { Label, OpOptions, ProgramBuilder } from '../program/builder.ts';
 
 /**
@@ -11,14 +11,14 @@ export const addWriteFile = (
   program: ProgramBuilder,
   path: string,
   text: string,
-  options: Omit<OpOptions, 'path'>,
+  { directory = words(AT.AT_FDCWD, AT), ...options }: Omit<OpOptions, 'path'> & { readonly directory?: Argument },
   missing: Label | null = null,
 ): void => {
   const at = { ...options, path };
   const flags = words(OPEN.O_WRONLY | OPEN.O_CLOEXEC, OPEN);
   const opened = program.op(
     'openat',
-    [words(AT.AT_FDCWD, AT), program.string(path), flags],
+    [directory, program.string(path), flags],
     missing === null ? at : { ...at, onError: missing, expected: true },
   );
   const fd = resultOf(opened, 'fd');

@@ -5,6 +5,7 @@ import { cleaningUp } from './cleaning-up.ts';
 import { clocks } from './clocks.ts';
 import { credentials } from './credentials.ts';
 import { entering } from './entering.ts';
+import { enteringAndMaking } from './entering-and-making.ts';
 import { enteringAs } from './entering-as.ts';
 import { environment } from './environment.ts';
 import { execErrors } from './exec-errors.ts';
@@ -57,6 +58,7 @@ export const CLAIMS = {
   cleaningUp,
   entering,
   enteringAs,
+  enteringAndMaking,
   interprocess,
   sharedMemory,
   foundingArticle,
