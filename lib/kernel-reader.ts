@@ -3,9 +3,9 @@ import type { NamespaceType } from './namespace.ts';
 /** A way up from a namespace: to the user namespace that owns it, or to the parent of a pid or user namespace. */
 export type Step = 'owner' | 'parent';
 
-/** A namespace to be asked about: a file of it, and the ways to go up from there. */
+/** A namespace to be asked about: a file of it or its id, and the ways to go up from there. */
 export interface Question {
-  readonly path: string;
+  readonly at: string | bigint;
   readonly up: readonly Step[];
 }
 
@@ -35,6 +35,8 @@ export interface KernelReader {
   readonly readLinks: (paths: readonly string[]) => readonly (string | null)[];
   /** The beginnings of files. */
   readonly readFiles: (paths: readonly string[], mostBytes: number) => readonly (Buffer | null)[];
+  /** The ids of all namespaces that the caller may see; null where the kernel has no listns(2), which is before Linux 6.19. */
+  readonly namespaceIds: () => readonly bigint[] | null;
   /** What the kernel tells of namespaces and their relatives. */
   readonly relations: (questions: readonly Question[]) => readonly (Relations | null)[];
   /** The nsid that the caller's network namespace has for others, by open fds of them; -1 for none. See ip-netns(8). */

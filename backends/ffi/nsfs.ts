@@ -1,8 +1,9 @@
 import { err, ok, type Result } from 'neverthrow';
-import { NAMESPACES, type NamespaceType } from '../../lib/namespace.ts';
+import type { NamespaceType } from '../../lib/namespace.ts';
 import type { Nsfs, NsfsRefusal } from '../../lib/nsfs.ts';
-import { NSFS, NSFS_HANDLE, OPEN, PID_FS_MAGIC, PIDFD_NAMESPACES, SOCKIOS } from './abi/constants.ts';
+import { NSFS, PID_FS_MAGIC, PIDFD_NAMESPACES, SOCKIOS } from './abi/constants.ts';
 import type { Host } from './host.ts';
+import { addOpenById } from './nsfs-handle.ts';
 import { type Argument, num, resultOf, shown, words } from './program/argument.ts';
 import type { ProgramBuilder } from './program/builder.ts';
 
@@ -46,17 +47,6 @@ const open = (
 const addSocketNamespace = (program: ProgramBuilder, socket: Argument): number =>
   program.op('ioctl', [socket, words(SOCKIOS.SIOCGSKNS, SOCKIOS)], quiet);
 
-/** struct file_handle: u32 handle_bytes, s32 handle_type, and the handle. */
-const handleOf = (id: bigint, known: Parameters<Nsfs['openId']>[1]): Buffer => {
-  const bytes = Buffer.alloc(8 + NSFS_HANDLE.size);
-  bytes.writeUInt32LE(NSFS_HANDLE.size, 0);
-  bytes.writeInt32LE(NSFS_HANDLE.FILEID_NSFS, 4);
-  bytes.writeBigUInt64LE(id, 8);
-  bytes.writeUInt32LE(known === null ? 0 : NAMESPACES[known.type].cloneFlag, 16);
-  bytes.writeUInt32LE(known?.inode ?? 0, 20);
-  return bytes;
-};
-
 /** Asks nsfs and pidfs in Node's own thread. */
 export const nsfsOf = (host: Host): Nsfs => ({
   idOf: (fd) => {
@@ -88,18 +78,7 @@ export const nsfsOf = (host: Host): Nsfs => ({
     open(host, (program) => [
       program.op('ioctl', [num(pidfd), words(REQUEST_OF_PIDFD[type], PIDFD_NAMESPACES), num(0)], quiet),
     ]),
-  openId: (id, known) =>
-    open(host, (program) => [
-      program.op(
-        'open_by_handle_at',
-        [
-          words(NSFS_HANDLE.FD_NSFS_ROOT, NSFS_HANDLE),
-          shown(program.data(handleOf(id, known)), `{ns_id=${id}}`),
-          words(OPEN.O_RDONLY | OPEN.O_CLOEXEC, OPEN),
-        ],
-        quiet,
-      ),
-    ]),
+  openId: (id, known) => open(host, (program) => [addOpenById(program, id, known)]),
   pidfdInode: (pid) => {
     let stat = 0;
     let statfs = 0;

@@ -3,8 +3,10 @@ import type { KernelReader, Question, Relations } from '../../lib/kernel-reader.
 import { NAMESPACES, type NamespaceType } from '../../lib/namespace.ts';
 import { AT, NSFS, OPEN, STAT } from './abi/constants.ts';
 import { type Host, layOut } from './host.ts';
+import { namespaceIds } from './listns.ts';
 import type { Arena } from './memory.ts';
 import { namespaceOpener } from './namespace-opener.ts';
+import { addOpenById } from './nsfs-handle.ts';
 import { type Argument, num, resultOf, shown, words } from './program/argument.ts';
 import { ProgramBuilder } from './program/builder.ts';
 
@@ -60,8 +62,12 @@ const addRelated = (program: ProgramBuilder, fd: Argument, request: number): (()
   return inode;
 };
 
-const addQuestion = (program: ProgramBuilder, { path, up }: Question): (() => Relations | null) => {
-  let fd = resultOf(program.op('openat', [here, program.string(path), readOnly], quiet), 'fd');
+const addQuestion = (program: ProgramBuilder, { at, up }: Question): (() => Relations | null) => {
+  const op =
+    typeof at === 'string'
+      ? program.op('openat', [here, program.string(at), readOnly], quiet)
+      : addOpenById(program, at, null);
+  let fd = resultOf(op, 'fd');
   const opened = [fd];
   for (const step of up) {
     const request = step === 'owner' ? NSFS.NS_GET_USERNS : NSFS.NS_GET_PARENT;
@@ -239,6 +245,7 @@ const createReader = (host: Host): KernelReader => {
     readLinks,
     readFiles,
     openNamespaces: namespaceOpener(host),
+    namespaceIds: () => namespaceIds(host),
     relations: (questions) =>
       inPieces(questions, QUESTIONS_AT_ONCE, (piece) =>
         runProgram(host, arena, piece.length * 2_048, (program) => {

@@ -1,12 +1,13 @@
 import { closeSync, openSync, statSync } from 'node:fs';
 import { ok, type Result } from 'neverthrow';
 import type { BackendUnavailable, InvalidOption } from '../errors.ts';
-import type { KernelReader, Question, Relations, Step } from '../kernel-reader.ts';
+import type { KernelReader } from '../kernel-reader.ts';
 import { openBackend } from '../open.ts';
 import { commandText } from '../process-command.ts';
 import type { BackendChoice } from '../spec.ts';
 import { fileReader } from './file-reader.ts';
 import type { Inspection, NamespaceInfo } from './model.ts';
+import { relate } from './relate.ts';
 import { type Found, Scan } from './scan.ts';
 
 /** What {@link inspect} looks at. */
@@ -16,34 +17,6 @@ export interface InspectSpec {
   /** `auto` when left out: ffi, else shell; or what the environment variable NS_BACKEND says. */
   readonly backend?: BackendChoice;
 }
-
-/** No chain of namespaces is longer than the kernel lets it be: MAX_PID_NS_LEVEL, and the same for user namespaces. */
-const MOST_LEVELS = 33;
-
-/** Asks for the relations of everything found, and of their relatives, until there is nobody new. */
-const relate = (reader: KernelReader, scan: Scan): ReadonlyMap<number, Relations> => {
-  const known = new Map<number, Relations>();
-  let questions: Question[] = [...scan.found.values()].flatMap(({ path }) => (path === null ? [] : [{ path, up: [] }]));
-  for (let level = 0; questions.length > 0 && level < MOST_LEVELS; level += 1) {
-    const asked = new Set<number>();
-    const next: Question[] = [];
-    for (const [index, answer] of reader.relations(questions).entries()) {
-      const question = questions[index];
-      if (answer === null || question === undefined) continue;
-      // A process may have ended, and its pid may be another one's: what was answered for is what counts.
-      known.set(answer.inode, answer);
-      scan.add(answer);
-      for (const step of ['owner', 'parent'] as const satisfies readonly Step[]) {
-        const inode = answer[step];
-        if (inode === null || scan.found.has(inode) || asked.has(inode)) continue;
-        asked.add(inode);
-        next.push({ path: question.path, up: [...question.up, step] });
-      }
-    }
-    questions = next;
-  }
-  return known;
-};
 
 const MOST_COMMAND_BYTES = 4_096;
 
@@ -73,6 +46,32 @@ const uidOf = (pid: number): number | null => {
   }
 };
 
+/** What stands for a namespace in a list: its process of the lowest pid. */
+interface Lowest {
+  readonly command: string;
+  readonly uid: number;
+}
+
+/** Asks for the lowest process of each namespace, until each that was asked for is still there. */
+const readLowest = (reader: KernelReader, scan: Scan): ReadonlyMap<number, Lowest> => {
+  const told = new Map<number, Lowest>();
+  for (;;) {
+    const lowest = [...scan.found.values()].flatMap(({ processes: [first] }) =>
+      first === undefined ? [] : [first.pid],
+    );
+    const pids = [...new Set(lowest)].filter((pid) => !told.has(pid));
+    const gone = new Set<number>();
+    for (const [index, command] of readCommands(reader, pids).entries()) {
+      const pid = pids[index] as number;
+      const uid = uidOf(pid);
+      if (command === null || uid === null) gone.add(pid);
+      else told.set(pid, { command, uid });
+    }
+    if (gone.size === 0) return told;
+    scan.forget(gone);
+  }
+};
+
 /** Opens what can be opened of network namespaces, and asks for the nsid of each. */
 const readNetNsIds = (reader: KernelReader, nets: readonly Found[]): ReadonlyMap<number, number> => {
   const open: { readonly inode: number; readonly fd: number }[] = [];
@@ -99,12 +98,13 @@ const mapText = (bytes: Buffer | null | undefined): string | null => {
 };
 
 const assemble = (reader: KernelReader, scan: Scan): readonly NamespaceInfo[] => {
-  const relations = relate(reader, scan);
-  const all = [...scan.found.values()].sort((a, b) => a.inode - b.inode);
-  const lowest = all.map(({ processes }) => processes[0]);
-  const pids = [...new Set(lowest.flatMap((process) => (process === undefined ? [] : [process.pid])))];
-  const commands = new Map(readCommands(reader, pids).map((command, index) => [pids[index], command]));
-  const uids = new Map(pids.map((pid) => [pid, uidOf(pid)]));
+  const lowestOf = readLowest(reader, scan);
+  const { relations, listed } = relate(reader, scan);
+  const related = new Set([...relations.values()].flatMap(({ owner, parent }) => [owner, parent]));
+  // What had a process only, which has ended, is gone.
+  const isThere = ({ inode, processes, threads, fds, pins }: Found): boolean =>
+    [processes, threads, fds, pins].some(({ length }) => length > 0) || related.has(inode) || listed.has(inode);
+  const all = [...scan.found.values()].filter(isThere).sort((a, b) => a.inode - b.inode);
   const users = all.flatMap(({ type, processes: [first] }) =>
     type === 'user' && first !== undefined ? [{ pid: first.pid }] : [],
   );
@@ -119,10 +119,10 @@ const assemble = (reader: KernelReader, scan: Scan): readonly NamespaceInfo[] =>
     reader,
     all.filter(({ type }) => type === 'net'),
   );
-  const related = new Set([...relations.values()].flatMap(({ owner, parent }) => [owner, parent]));
-  return all.map((found, index): NamespaceInfo => {
+  return all.map((found): NamespaceInfo => {
     const { type, inode, processes, threads, fds, pins, path } = found;
-    const first = lowest[index];
+    const [first] = processes;
+    const lowest = first === undefined ? undefined : lowestOf.get(first.pid);
     const told = relations.get(inode);
     const [uidMap = null, gidMap = null] = (type === 'user' && first && mapsOf.get(first.pid)) || [];
     return {
@@ -132,8 +132,8 @@ const assemble = (reader: KernelReader, scan: Scan): readonly NamespaceInfo[] =>
       processes: processes.length,
       pid: first?.pid ?? null,
       parentPid: first?.parentPid ?? null,
-      command: commands.get(first?.pid) ?? null,
-      uid: first === undefined ? null : (uids.get(first.pid) ?? null),
+      command: lowest?.command ?? null,
+      uid: lowest?.uid ?? null,
       owner: told?.owner ?? null,
       parent: told?.parent ?? null,
       ownerUid: told?.ownerUid ?? null,
@@ -147,8 +147,8 @@ const assemble = (reader: KernelReader, scan: Scan): readonly NamespaceInfo[] =>
 };
 
 /**
- * Looks at every namespace of this machine that can be found: through processes, threads, open fds, mounts, and through
- * the namespaces that belong to them.
+ * Looks at every namespace of this machine that can be found: through processes, threads, open fds, mounts, through the
+ * namespaces that belong to them, and since Linux 6.19 through the kernel's own list, by the ffi backend.
  *
  * @remarks Blocks the calling thread while it reads /proc: tens of milliseconds for a thousand processes. Works as anybody:
  * what is not the caller's to see (it takes the permission to ptrace(2) a process) is left out and counted in `unseen`.

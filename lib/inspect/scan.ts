@@ -35,6 +35,20 @@ const numbers = (path: string): readonly number[] =>
     .map(Number)
     .sort((a, b) => a - b);
 
+/** Files of a namespace, one after the other, each of which may be gone by now; null when there are no more. */
+export const fileOf = ({ type, processes, threads, fds }: Found, index: number): string | null => {
+  const process = processes[index];
+  if (process !== undefined) return `/proc/${process.pid}/ns/${type}`;
+  const thread = threads[index - processes.length];
+  if (thread !== undefined) return `/proc/${thread.pid}/task/${thread.tid}/ns/${type}`;
+  const holder = fds[index - processes.length - threads.length];
+  return holder === undefined ? null : `/proc/${holder.pid}/fd/${holder.fd}`;
+};
+
+const keep = <T>(all: T[], stays: (one: T) => boolean): void => {
+  if (!all.every(stays)) all.splice(0, all.length, ...all.filter(stays));
+};
+
 /** How many processes are asked about at once. */
 const AT_ONCE = 128;
 
@@ -97,6 +111,8 @@ export class Scan {
       let seen = false;
       const { parentPid, threads } = readStat(stats[index] ?? null);
       const info: ProcessInfo = { pid, parentPid, namespaces };
+      // One that has no stat is gone, and nobody's business any more.
+      if ((stats[index] ?? null) === null) continue;
       for (const [offset, type] of types.entries()) {
         const link = readLink(links[index * types.length + offset] ?? null);
         if (link === null) continue;
@@ -105,8 +121,7 @@ export class Scan {
         this.#at(link, `/proc/${pid}/ns/${type}`).processes.push(info);
       }
       if (seen) this.processes.push(info);
-      // One that has no stat either is gone, which is nothing to tell.
-      else if (stats[index] !== null && stats[index] !== undefined) this.#unseenProcesses += 1;
+      else this.#unseenProcesses += 1;
       if (seen && threads > 1) this.#manyThreads.push(pid);
     }
   }
@@ -155,7 +170,7 @@ export class Scan {
   #readPinned(candidates: readonly { readonly holder: FdHolder; readonly path: string }[]): void {
     const isOfNsfs = ({ path }: { readonly path: string }): boolean => deviceOf(path) === deviceOf('/proc/self/ns/mnt');
     const pinned = candidates.filter(isOfNsfs);
-    const answers = this.#reader.relations(pinned.map(({ path }) => ({ path, up: [] })));
+    const answers = this.#reader.relations(pinned.map(({ path }) => ({ at: path, up: [] })));
     for (const [index, answer] of answers.entries()) {
       const one = pinned[index];
       if (answer !== null && one !== undefined) this.#at(answer, one.path).fds.push(one.holder);
@@ -176,9 +191,24 @@ export class Scan {
     }
   }
 
-  /** A namespace that only its relatives know. */
-  add(link: Link): Found {
-    return this.#at(link, null);
+  /** A namespace that the kernel told of, by a file of it where that was asked. */
+  add(link: Link, path: string | null = null): Found {
+    const found = this.#at(link, path);
+    found.path = path ?? found.path;
+    return found;
+  }
+
+  /** Leaves out processes that have ended meanwhile. */
+  forget(gone: ReadonlySet<number>): void {
+    const stays = ({ pid }: { readonly pid: number }): boolean => !gone.has(pid);
+    keep(this.processes, stays);
+    for (const found of this.found.values()) {
+      keep(found.processes, stays);
+      keep(found.threads, stays);
+      keep(found.fds, stays);
+      const [, pid] = /^\/proc\/(\d+)\//.exec(found.path ?? '') ?? [];
+      if (pid !== undefined && gone.has(Number(pid))) found.path = fileOf(found, 0);
+    }
   }
 
   #mountsOf(file: string): readonly { readonly link: Link; readonly path: string }[] {

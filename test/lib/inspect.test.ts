@@ -2,22 +2,32 @@ import { mkdtempSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ok } from 'neverthrow';
 import t from 'tap';
 import { ffiCalls } from '../../backends/ffi/native.ts';
 import {
+  type Backend,
   type Inspection,
   inspect,
+  type KernelReader,
   NAMESPACE_TYPES,
   type NamespaceInfo,
   openBackend,
   openNamespace,
+  type Question,
   spawn,
 } from '../../lib/index.ts';
+import { readerOf } from '../../lib/inspect/file-reader.ts';
 import { made, PRIVILEGED, toolPath, unmet } from '../contract/caller.ts';
 import { lineReader, withChild } from '../contract/inside.ts';
 import { value } from '../contract/outcome.ts';
 
 const skip = unmet('namespaces') ?? false;
+const ffiSkip = openBackend('ffi').isErr() && 'there is no ffi';
+/** Both end with their stdin. */
+const TWO_PROCESSES = 'exec 3<&0; cat <&3 & echo ready; exec cat';
+/** A question that has no answer. */
+const NOWHERE: Question = { at: '/nowhere', up: [] };
 const BACKENDS = (['ffi', 'shell'] as const).filter((name) => openBackend(name).isOk());
 
 const look = (backend: 'ffi' | 'shell'): Inspection => inspect({ backend })._unsafeUnwrap();
@@ -92,6 +102,80 @@ for (const backend of BACKENDS) {
     );
   });
 }
+
+/** A backend whose reader differs in what a test says. */
+const reading = (name: 'ffi' | 'shell', change: (reader: KernelReader) => Partial<KernelReader>): Backend => {
+  const { backend } = openBackend(name)._unsafeUnwrap();
+  const reader = readerOf(backend);
+  return { ...backend, reader: () => ok({ ...reader, ...change(reader) }) };
+};
+
+for (const backend of BACKENDS) {
+  t.test(`inspect() on ${backend}, while processes end`, { skip }, async (t) => {
+    const child = await value(spawn('sh', ['-c', TWO_PROCESSES], made(backend, ['uts'])));
+    await withChild(child, async () => {
+      t.equal(await lineReader(child.stdout)(), 'ready');
+      const inode = inodeOf(`/proc/${child.pid}/ns/uts`);
+      const members = (seen: Inspection) => seen.processes.filter(({ namespaces }) => namespaces.uts === inode);
+      const all = members(look(backend));
+      t.equal(all.length, 2);
+      const lowest = Math.min(...all.map(({ pid }) => pid));
+      const gone = (...pids: readonly (number | undefined)[]) =>
+        reading(backend, (reader) => ({
+          // They are still there in truth, and the kernel would tell of what they are in.
+          namespaceIds: () => null,
+          readFiles: (paths, most) =>
+            reader
+              .readFiles(paths, most)
+              .map((bytes, index) => (pids.some((pid) => paths[index] === `/proc/${pid}/comm`) ? null : bytes))
+              .map((bytes, index) => (pids.some((pid) => paths[index] === `/proc/${pid}/cmdline`) ? null : bytes)),
+        }));
+      const one = inspect({ backend: gone(lowest) })._unsafeUnwrap();
+      t.match(find(one, inode), { processes: 1, command: /cat|sh/, uid: process.geteuid?.() });
+      t.not(find(one, inode)?.pid, lowest, 'the one that is left stands for it');
+      t.equal(members(one).length, 1);
+      const none = inspect({ backend: gone(...all.map(({ pid }) => pid)) })._unsafeUnwrap();
+      t.equal(find(none, inode), undefined, 'what had processes only is gone with them');
+    });
+  });
+}
+
+t.test('inspect() asks another process where the first has ended', { skip: ffiSkip || skip }, async (t) => {
+  const child = await value(spawn('sh', ['-c', TWO_PROCESSES], made('ffi', ['uts'])));
+  await withChild(child, async () => {
+    t.equal(await lineReader(child.stdout)(), 'ready');
+    const inode = inodeOf(`/proc/${child.pid}/ns/uts`);
+    const { path } = find(look('ffi'), inode) ?? {};
+    const backend = reading('ffi', ({ relations }) => ({
+      relations: (questions) => relations(questions).map((answer, at) => (questions[at]?.at === path ? null : answer)),
+    }));
+    const info = find(inspect({ backend })._unsafeUnwrap(), inode);
+    t.not(info?.owner, null);
+    t.not(info?.path, path);
+  });
+});
+
+t.test('inspect() tells of namespaces that the kernel lists and nobody shows', { skip: ffiSkip }, async (t) => {
+  const own = inodeOf('/proc/self/ns/user');
+  const hidden = { inode: 17, type: 'net', id: 4711n, owner: own, parent: null, ownerUid: null } as const;
+  const backend = reading('ffi', ({ relations }) => ({
+    namespaceIds: () => [4711n, 4712n],
+    relations: (questions) => {
+      const answers = relations(questions.map((question) => (typeof question.at === 'bigint' ? NOWHERE : question)));
+      return answers.map((answer, index) => (questions[index]?.at === 4711n ? hidden : answer));
+    },
+  }));
+  const seen = inspect({ backend })._unsafeUnwrap();
+  t.match(find(seen, 17), {
+    type: 'net',
+    id: 4711n,
+    owner: own,
+    processes: 0,
+    pid: null,
+    path: null,
+    holders: { processes: 0, threads: [], fds: [], pins: [], descendants: false },
+  });
+});
 
 t.test('inspect() on ffi', { skip: !BACKENDS.includes('ffi') }, async (t) => {
   t.test('tells owner and parent, also of namespaces that only their relatives hold', { skip }, async (t) => {

@@ -63,6 +63,7 @@ const SYSCALLS = {
   newfstatat: [262, 79],
   open_tree: [428, 428],
   open_by_handle_at: [304, 265],
+  listns: [470, 470],
   openat2: [437, 437],
   pivot_root: [155, 41],
   readlinkat: [267, 78],
