@@ -47,6 +47,9 @@ const interfaceName = (option: string, value: unknown): Checked<string> => {
   );
 };
 
+/** Whether an interface may have that name. */
+export const isInterfaceName = (value: unknown): boolean => interfaceName('name', value).isOk();
+
 const ownName = (option: string, value: unknown): Checked<string> =>
   interfaceName(option, value).andThen((name) =>
     name === 'lo' || name === 'all' || name === 'default'

@@ -23,7 +23,7 @@ import { createNetwork } from './virtual-network.ts';
  * ```
  */
 export const withNetwork = <T>(
-  use: (net: KeptNamespaces) => Promise<T> | T,
+  use: (net: KeptNamespaces) => PromiseLike<T> | T,
   network: NetworkSpec = {},
 ): ResultAsync<T, EnterError> => {
   const run = async (): Promise<Result<T, EnterError>> => {

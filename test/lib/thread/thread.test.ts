@@ -2,17 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { NamespaceWorker, openNamespace, run, setnsThread, unshareThread } from '../../../lib/index.ts';
+import { NamespaceWorker, openNamespace, run, setnsThread, unshareThread, withNetwork } from '../../../lib/index.ts';
 import { watchLeaks } from '../../leaks.ts';
 import { withoutRunner } from '../../without-runner.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${name}.js`, import.meta.url));
 
-/** Runs a program as root of a user namespace of its own, and reads the JSON that it prints. */
+/** Runs a program in a network of its own, whose ports nobody else has, and reads the JSON that it prints. */
 const reported = async (name: string): Promise<Record<string, unknown>> => {
   const [env = '', ...args] = withoutRunner(process.execPath, fixture(name));
-  const spec = { namespaces: ['user'], mapRootUser: true, timeoutMs: 30_000 } as const;
-  const { status, stdout, stderr } = (await run(env, args, spec))._unsafeUnwrap();
+  const ran = await withNetwork((net) => net.run(env, args, { timeoutMs: 30_000 }));
+  const { status, stdout, stderr } = ran._unsafeUnwrap()._unsafeUnwrap();
   if (status.type !== 'exited' || status.code !== 0) throw new Error(`${name}: ${JSON.stringify(status)} ${stderr}`);
   return JSON.parse(stdout.toString()) as Record<string, unknown>;
 };

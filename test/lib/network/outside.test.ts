@@ -1,0 +1,79 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { connectOutside, type NetworkSpec, openBackend, type RunSpec, run, withNetwork } from '../../../lib/index.ts';
+import { toolPath, unmet } from '../../contract/caller.ts';
+import { watchLeaks } from '../../leaks.ts';
+
+const isRoot = process.geteuid?.() === 0;
+const program = fileURLToPath(new URL('./fixtures/outside.js', import.meta.url));
+
+watchLeaks(t);
+
+const whyNoUserNamespaces = (): string | false => {
+  if (!existsSync('/proc/self/ns/user')) return 'this kernel has no user namespaces';
+  const probe = spawnSync('unshare', ['-U', '-r', 'true'], { encoding: 'utf8' });
+  return probe.status === 0 || probe.error !== undefined ? false : `no user namespaces here: ${probe.stderr.trim()}`;
+};
+
+const notFfi = openBackend('ffi').match(
+  () => false as const,
+  ({ message }) => message,
+);
+const noTun = existsSync('/dev/net/tun') ? false : 'there is no /dev/net/tun';
+const skip = unmet('link:veth') ?? (notFfi || noTun || whyNoUserNamespaces());
+
+/** The network that is "outside" of others: a way out, on which nobody but the fixture is. */
+const NETWORK: NetworkSpec = {
+  interfaces: [
+    { type: 'veth', name: 'wan', addresses: ['192.0.2.2/24'], peer: { name: 'world', addresses: ['192.0.2.3/24'] } },
+  ],
+  routes: [{ to: 'default', via: '192.0.2.1' }],
+};
+
+for (const tool of ['pasta', 'slirp4netns'] as const) {
+  const missing = toolPath(tool) === null ? `there is no ${tool} in PATH` : false;
+  t.test(`connectOutside() gives a network a way out by ${tool}`, { skip: skip || missing }, async (t) => {
+    const spec: RunSpec = { namespaces: ['user', 'net'], mapRootUser: true, network: NETWORK, backend: 'ffi' };
+    const { stdout, stderr } = (await run(process.execPath, [program, tool], spec))._unsafeUnwrap();
+    t.equal(String(stderr), '');
+    t.strictSame(JSON.parse(String(stdout)), {
+      before: 'ENETUNREACH',
+      connected: 'hello',
+      loopback: 'refused',
+      after: 'ENETUNREACH',
+      child: 'ended with it',
+      killed: 'ended with the caller',
+      failed: ['setup-failed', 'network', `${tool}(1)`],
+      left: [],
+      leakedFds: 0,
+    });
+  });
+}
+
+t.test('connectOutside() refuses what cannot be meant, by its name', async (t) => {
+  for (const [option, spec] of [
+    ['spec', null],
+    ['tool', { tool: 'curl' }],
+    ['name', { name: 'a b' }],
+    ['signal', { signal: 1 }],
+  ] as const) {
+    t.match((await connectOutside(process.pid, spec as never))._unsafeUnwrapErr(), { type: 'invalid-option', option });
+  }
+});
+
+t.test(
+  'connectOutside() refuses without a tool, by its name, and makes nothing',
+  { skip: notFfi || (isRoot ? false : whyNoUserNamespaces()) },
+  async (t) => {
+    const { PATH } = process.env;
+    const error = await withNetwork(async (net) => {
+      process.env['PATH'] = '/nowhere';
+      const refused = await connectOutside(net);
+      process.env['PATH'] = PATH;
+      return refused.isErr() ? refused.error : null;
+    });
+    t.match(error._unsafeUnwrap(), { type: 'unsupported', needs: 'pasta(1) or slirp4netns(1) in PATH' });
+  },
+);
