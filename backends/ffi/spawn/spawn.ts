@@ -13,6 +13,7 @@ import type { OpInfo } from '../program/builder.ts';
 import { type Followed, Reaper } from '../reaper.ts';
 import { childEndOffset } from './child-program.ts';
 import type { CompiledSpawn } from './compile.ts';
+import { executed } from './executed.ts';
 import { carrierKilled, childFailed, stepFailed } from './failure.ts';
 import { helperRunner } from './helper.ts';
 import { writeIdMaps } from './id-map-writer.ts';
@@ -44,6 +45,10 @@ class Process {
         },
       });
     });
+  }
+
+  get isGone(): boolean {
+    return this.#gone;
   }
 
   kill(signal: number): Result<void, SignalFailed> {
@@ -186,6 +191,7 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
     const report = readStatus(await statusEnded);
     for (const one of before) await one.ended;
     if (report.ready && report.failure === null) {
+      await executed(host, current.pid, () => current.isGone);
       // Not before somebody can listen: the end of a stream that ended earlier would go unheard.
       if (plan.pty !== null) {
         terminal = openTerminal(host, all[mailbox.socket] ?? -1);
