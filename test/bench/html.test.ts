@@ -179,6 +179,7 @@ t.test('logTicks() gives a few round numbers, whatever the scale', async (t) => 
   t.same(logTicks([0.19, 470], 10), [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]);
   t.same(logTicks([0.01, 1e6], 4), [0.01, 10, 10_000], 'not every decade');
   t.same(logTicks([5, 6.9], 10), [5, 5.2, 5.4, 5.6, 5.8, 6, 6.2, 6.4, 6.6, 6.8]);
+  t.same(logTicks([0.011, 8], 4), [0.1, 1], 'three decades and little room');
   t.same(logTicks([100, 200], 5), [100, 150, 200]);
   t.same(logTicks([7, 7], 5), [7], 'one value');
   t.same([0.2, 15, 1500, 20_000].map(tickName), ['0.2', '15', '1.5k', '20k']);

@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Ansis } from 'ansis';
 import t from 'tap';
 import { setOf } from '../../bench/cases/flag-set.ts';
@@ -118,8 +119,10 @@ t.test('measureScaling() measures at each point, and leaves nothing', { skip }, 
 
 t.test('measureScaling() keeps whole rounds of what was stopped, and leaves nothing', { skip }, async (t) => {
   const leaks = countLeaks();
-  const dirs = () => readdirSync(tmpdir()).filter((name) => name.startsWith('ns-bench-axis-')).length;
-  const before = dirs();
+  // Others may measure on this machine, too.
+  const own = mkdtempSync(join(tmpdir(), 'ns-test-'));
+  const outer = process.env['TMPDIR'];
+  process.env['TMPDIR'] = own;
   const stopping = new AbortController();
   const onRound = (done: number): void => {
     // In the second block: the first one is whole.
@@ -133,7 +136,10 @@ t.test('measureScaling() keeps whole rounds of what was stopped, and leaves noth
   t.ok(scaling.rows.every(({ points }) => points.every((point) => (point?.count ?? 0) >= 10)));
   const atOnce = { ...spec, stop: AbortSignal.abort() };
   t.match(await measureScaling({ name: 'alive', values: [50] }, atOnce), { ended: 'interrupted', rounds: 0 });
-  t.equal(dirs(), before);
+  t.same(readdirSync(own), []);
+  if (outer === undefined) delete process.env['TMPDIR'];
+  else process.env['TMPDIR'] = outer;
+  rmdirSync(own);
   t.same(await leaks(), []);
 });
 

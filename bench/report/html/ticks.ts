@@ -15,15 +15,20 @@ const within = (mantissas: readonly number[], low: number, high: number): readon
 /** Below this many a scale cannot be read. */
 const LEAST = 3;
 
+/** Steps at even distances: each at most twice the one before, so that two fit where the one before was too many. */
+const STEPS = [1, 2, 2.5, 5, 10] as const;
+
 /** Round numbers at even distances. */
 const evenly = (low: number, high: number, most: number): readonly number[] => {
-  const rough = (high - low) / most;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5].find((mantissa) => mantissa * power >= rough) ?? 10);
-  const first = Math.ceil(low / step);
-  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, index) =>
-    Number(((first + index) * step).toPrecision(6)),
-  );
+  const power = 10 ** Math.floor(Math.log10((high - low) / most));
+  const ticks = STEPS.map((mantissa) => {
+    const step = mantissa * power;
+    const first = Math.ceil(low / step);
+    return Array.from({ length: Math.max(Math.floor(high / step) - first + 1, 0) }, (_, index) =>
+      Number(((first + index) * step).toPrecision(6)),
+    );
+  });
+  return ticks.find(({ length }) => length <= most) ?? [];
 };
 
 /**
@@ -39,7 +44,8 @@ export const logTicks = (values: readonly number[], most: number): readonly numb
   const every = Math.ceil(decades.length / most);
   if (every > 1) return decades.filter((_, index) => index % every === 0);
   const ticks = MANTISSAS.map((mantissas) => within(mantissas, low, high)).find(({ length }) => length <= most) ?? [];
-  return ticks.length >= LEAST ? ticks : evenly(low, high, most);
+  // Over a decade and more, even distances would leave all of it but the end without a number.
+  return ticks.length >= LEAST || high / low >= 10 ? ticks : evenly(low, high, most);
 };
 
 /** A number as a scale shows it: `0.2`, `15`, `20k`. */
