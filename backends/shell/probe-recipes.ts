@@ -47,7 +47,9 @@ const helperRecipe = ({ mapHelpers }: ProbePlan, tools: Tools): Recipe | string 
   const call = ({ path, args }: { path: string; args: readonly string[] }): string =>
     `${quote(path)} $$ ${args.map(quote).join(' ')}`;
   const rest = 'sleep 0.02 2>/dev/null || sleep 1';
-  const helper = `while kill -0 $$ && [ "$(readlink /proc/$$/ns/user)" = "$own" ]; do ${rest}; done; kill -0 $$ || exit; ${call(uid)} && ${call(gid)} || kill $$`;
+  // A process that has ended stays, as a zombie, as long as the helper can still write to where its words go.
+  const isThere = 'read -r pid name state rest </proc/$$/stat && [ "$state" != Z ]';
+  const helper = `while ${isThere} && [ "$(readlink /proc/$$/ns/user)" = "$own" ]; do ${rest}; done; ${isThere} || exit; ${call(uid)} && ${call(gid)} || kill $$`;
   const inside = `until read line </proc/self/gid_map; do ${rest}; done`;
   const script = `own=$(readlink /proc/$$/ns/user); (${helper}) & exec ${quote(tools.unshare.path)} --user sh -c ${quote(inside)}`;
   return { options: [], act: '', script, step: 'newuidmap' };

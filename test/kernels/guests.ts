@@ -39,7 +39,13 @@ export interface Guest {
 
 /** The user has no cgroup of its own in any guest. */
 const ALWAYS = { 'into-cgroup': 'cgroup-not-delegated' } as const;
-const NO_TMPFS_IDMAP = { ...ALWAYS, 'idmapped-mount': 'idmap-unsupported' } as const;
+/** All that a guest has lies in a tmpfs. */
+const NO_TMPFS_IDMAP = {
+  ...ALWAYS,
+  'idmapped-mount': 'idmap-unsupported',
+  'idmapped-root': 'idmap-unsupported',
+  'idmapped-tmp': 'idmap-unsupported',
+} as const;
 
 export const GUESTS: readonly Guest[] = [
   {

@@ -85,9 +85,12 @@ const profileDenies = (failure: Failure, facts: Facts): Confidence | null => {
   if (enforcedProfile(facts) === null) return null;
   const isForbidden = makes(failure, 'user') || isMount(failure) ? said(failure, 'EACCES') : false;
   const lacksCapability = said(failure, 'EPERM') && (isMaking(failure) ? isOwned(failure, facts) : isInside(failure));
-  // The helper runs under the profile, too.
   const isHelper = failure.step === 'newuidmap' && said(failure, 'EPERM', 'EACCES');
-  if (!isForbidden && !lacksCapability) return isHelper ? 'possible' : null;
+  // The helper runs under the profile, too: a file that it may not open is most likely one that the profile forbids.
+  if (!isForbidden && !lacksCapability) {
+    if (!isHelper) return null;
+    return failure.errno === 'EACCES' && !isInContainer(facts.confined()) ? 'likely' : 'possible';
+  }
   if (isProfileDenial(facts)) return 'certain';
   // The profiles of engines forbid mounts, which has an entry of its own, and seccomp is the more likely one for the rest.
   if (isInContainer(facts.confined()) || (lacksCapability && facts.status('Seccomp') === '2')) return 'possible';
