@@ -11,7 +11,7 @@ import type {
 } from './errors.ts';
 import type { ExitStatus } from './exit.ts';
 import type { IpcAnswer, IpcRequest } from './ipc.ts';
-import type { KernelReader } from './kernel-reader.ts';
+import type { KernelReader, Relations } from './kernel-reader.ts';
 import type { Mounter } from './mounter.ts';
 import type { CallerMasquerade } from './network.ts';
 import type { NetworkNews } from './network-news.ts';
@@ -101,8 +101,10 @@ export interface Backend {
   readonly ipc?: (plan: SpawnPlan, requests: readonly IpcRequest[]) => Result<IpcRun, LaunchError>;
   /** Mounts where the calling thread is; without it nothing can be pinned. */
   readonly mounter?: () => Result<Mounter, BackendUnavailable | Unsupported>;
-  /** Answers questions about namespaces; without it /proc is read by Node.js, and what only an ioctl tells stays unknown. */
+  /** Answers questions about namespaces; without it /proc is read by Node.js, and what only an ioctl tells stays unknown, but for what `lineage` tells. */
   readonly reader?: () => Result<KernelReader, BackendUnavailable>;
+  /** Who owns whom, and is whose parent, as far as a tool tells: for a backend without `reader`. */
+  readonly lineage?: () => readonly Relations[];
   /** Opens namespaces by socket, pidfd or id, and tells ids; without it that is unsupported, and ids are unknown. */
   readonly nsfs?: () => Result<Nsfs, BackendUnavailable>;
   /** Takes the time of one operation, with the calling thread blocked; left out by a backend that cannot. */

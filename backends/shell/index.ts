@@ -7,6 +7,7 @@ import type { CommandLine } from './command-line.ts';
 import { explainLine } from './explain.ts';
 import { decodeIpc, ipcPlan } from './ipc.ts';
 import { launch } from './launch.ts';
+import { lineage } from './lineage.ts';
 import { mounterOf } from './mounter.ts';
 import { probe } from './probe.ts';
 import { inheritedFds } from './proc.ts';
@@ -65,6 +66,7 @@ export const createShellBackend = (findTools: () => Result<Tools, string>): Back
       ),
     probe: (plan) => tools().asyncAndThen((found) => probe(found, plan)),
     mounter: () => tools().andThen(mounterOf),
+    lineage: () => tools().map(lineage).unwrapOr([]),
     measure: () =>
       err(
         unsupported('shell', 'measuring', 'a clock that is read next to the system calls, which no tool has; ffi does'),

@@ -1,5 +1,7 @@
 import type { ErrnoName } from '../../lib/errno.ts';
 import type { SetupStep } from '../../lib/errors.ts';
+import type { Relations } from '../../lib/kernel-reader.ts';
+import { isNamespaceType } from '../../lib/namespace.ts';
 
 /** What strerror(3) says in the C locale, of glibc and of musl, where it matters to a set-up. */
 const WORDS: Readonly<Record<string, ErrnoName>> = {
@@ -126,3 +128,12 @@ export const signalInFarewell = (text: string): 'SIGKILL' | 'lost' | null => {
   if (/^unshare: sigprocmask unblock failed: Invalid argument$/m.test(text)) return 'SIGKILL';
   return /^unshare: (child exit|signal handler reset) failed/m.test(text) ? 'lost' : null;
 };
+
+/** The rows that lsns(8) prints of NS, TYPE, PNS and ONS; it prints 0 for what there is not, or what is not told. */
+export const parseLineage = (text: string): readonly Relations[] =>
+  text.split('\n').flatMap((line): readonly Relations[] => {
+    const [, inode, type, parent, owner] = /^(\d+) (\w+) (\d+) (\d+)$/.exec(line.trim()) ?? [];
+    if (!isNamespaceType(type)) return [];
+    const told = { owner: Number(owner) || null, parent: Number(parent) || null };
+    return [{ inode: Number(inode), type, id: null, ownerUid: null, ...told }];
+  });

@@ -23,6 +23,7 @@ export interface Tools {
   readonly mount: string | null;
   readonly ipcmk: string | null;
   readonly ipcrm: string | null;
+  readonly lsns: string | null;
   readonly umount: string | null;
   readonly hostname: string | null;
   readonly domainname: string | null;
@@ -121,6 +122,7 @@ export const findTools = (): Result<Tools, string> => {
     mount: findProgram('mount'),
     ipcmk: findProgram('ipcmk'),
     ipcrm: findProgram('ipcrm'),
+    lsns: findProgram('lsns'),
     umount: findProgram('umount'),
     hostname: findProgram('hostname'),
     domainname: findProgram('domainname') ?? findProgram('nisdomainname'),

@@ -1,6 +1,6 @@
-import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, readSync, statSync } from 'node:fs';
 import type { Backend } from '../backend.ts';
-import type { KernelReader, OpenedNamespace } from '../kernel-reader.ts';
+import type { KernelReader, OpenedNamespace, Relations } from '../kernel-reader.ts';
 import type { NamespaceType } from '../namespace.ts';
 import { errnoOf } from '../process-handle.ts';
 
@@ -44,6 +44,29 @@ export const fileReader: KernelReader = {
   openNamespaces: (directory, types) => types.map((type) => openNamespace(directory, type)),
 };
 
+const inodeOf = (path: string): number | null => orNull(() => statSync(path).ino);
+
+/** Answers by what a tool tells of all namespaces, which is asked for once, and when somebody wants to know. */
+const answersBy = (lineage: () => readonly Relations[]): KernelReader['relations'] => {
+  let known: ReadonlyMap<number | null, Relations> | null = null;
+  return (questions) => {
+    const rows = known ?? new Map(lineage().map((row) => [row.inode, row]));
+    known = rows;
+    return questions.map(({ at, up }) => {
+      // No tool knows a namespace by its id.
+      let row = typeof at === 'string' ? rows.get(inodeOf(at)) : undefined;
+      for (const step of up) row = rows.get(row?.[step] ?? null);
+      return row ?? null;
+    });
+  };
+};
+
+/** What stands for the reader of a backend that has none. */
+export const filesOf = ({ lineage }: Pick<Backend, 'lineage'>): KernelReader =>
+  lineage === undefined ? fileReader : { ...fileReader, relations: answersBy(lineage) };
+
 /** What a backend reads with; a backend without a reader of its own, or that cannot have it here, leaves it to files. */
-export const readerOf = ({ reader }: Pick<Backend, 'reader'>): KernelReader =>
-  reader?.().unwrapOr(fileReader) ?? fileReader;
+export const readerOf = (backend: Pick<Backend, 'reader' | 'lineage'>): KernelReader => {
+  const files = filesOf(backend);
+  return backend.reader?.().unwrapOr(files) ?? files;
+};

@@ -5,7 +5,7 @@ import type { KernelReader } from '../kernel-reader.ts';
 import { openBackend } from '../open.ts';
 import { commandText } from '../process-command.ts';
 import type { BackendChoice } from '../spec.ts';
-import { fileReader } from './file-reader.ts';
+import { filesOf } from './file-reader.ts';
 import type { Inspection, NamespaceInfo } from './model.ts';
 import { relate } from './relate.ts';
 import { type Found, Scan } from './scan.ts';
@@ -152,7 +152,8 @@ const assemble = (reader: KernelReader, scan: Scan): readonly NamespaceInfo[] =>
  *
  * @remarks Blocks the calling thread while it reads /proc: tens of milliseconds for a thousand processes. Works as anybody:
  * what is not the caller's to see (it takes the permission to ptrace(2) a process) is left out and counted in `unseen`.
- * What only an ioctl tells (owner, parent, owner's uid, id, nsid) is null without the ffi backend.
+ * What only an ioctl tells (owner's uid, id, nsid) is null without the ffi backend; there owner and parent are those that lsns(8)
+ * tells of namespaces with a process, null where its release tells neither.
  * @param spec - what to look at
  * @returns namespaces by inode, processes by pid, and how much could not be seen; or `backend-unavailable`, `invalid-option`
  * @example
@@ -164,7 +165,7 @@ const assemble = (reader: KernelReader, scan: Scan): readonly NamespaceInfo[] =>
  */
 export const inspect = (spec: InspectSpec = {}): Result<Inspection, BackendUnavailable | InvalidOption> =>
   openBackend(spec.backend)
-    .andThen(({ backend }) => backend.reader?.() ?? ok(fileReader))
+    .andThen(({ backend }) => backend.reader?.() ?? ok(filesOf(backend)))
     .map((reader) => {
       const scan = new Scan(reader);
       scan.readProcesses();

@@ -12,13 +12,14 @@ import {
   type KernelReader,
   NAMESPACE_TYPES,
   type NamespaceInfo,
+  type NamespaceType,
   openBackend,
   openNamespace,
   type Question,
   spawn,
 } from '../../lib/index.ts';
 import { readerOf } from '../../lib/inspect/file-reader.ts';
-import { made, PRIVILEGED, toolPath, unmet } from '../contract/caller.ts';
+import { made, PRIVILEGED, toolHas, toolPath, unmet } from '../contract/caller.ts';
 import { lineReader, withChild } from '../contract/inside.ts';
 import { value } from '../contract/outcome.ts';
 
@@ -174,6 +175,31 @@ t.test('inspect() tells of namespaces that the kernel lists and nobody shows', {
     pid: null,
     path: null,
     holders: { processes: 0, threads: [], fds: [], pins: [], descendants: false },
+  });
+});
+
+const noLineage =
+  skip ||
+  (!BACKENDS.includes('shell') && 'the shell backend is not to be had here') ||
+  (!toolHas('lsns', 'ONS') && 'the installed lsns has no column ONS');
+
+t.test('inspect() on shell tells owner and parent as lsns does', { skip: noLineage }, async (t) => {
+  const spec = { backend: 'shell', namespaces: ['user', 'pid', 'uts'], mapRootUser: true } as const;
+  const child = await value(spawn('cat', [], spec));
+  await withChild(child, () => {
+    const seen = look('shell');
+    const of = (type: NamespaceType): NamespaceInfo | undefined => find(seen, inodeOf(`/proc/${child.pid}/ns/${type}`));
+    const user = inodeOf(`/proc/${child.pid}/ns/user`);
+    t.match(of('uts'), { owner: user, parent: null, id: null, ownerUid: null });
+    t.match(of('pid'), { owner: user, parent: inodeOf('/proc/self/ns/pid') });
+    t.equal(of('user')?.parent, inodeOf('/proc/self/ns/user'));
+    t.equal(of('user')?.holders.descendants, true);
+    if (!BACKENDS.includes('ffi')) return;
+    const whole = look('ffi');
+    for (const type of ['user', 'pid', 'uts'] as const) {
+      const other = find(whole, of(type)?.inode ?? 0);
+      t.match(of(type), { owner: other?.owner, parent: other?.parent }, `and as ffi does, of ${type}`);
+    }
   });
 });
 

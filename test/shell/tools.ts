@@ -75,6 +75,7 @@ export const TOOLS: Tools = {
   nft: '/usr/sbin/nft',
   iptables: '/usr/sbin/iptables',
   ip6tables: '/usr/sbin/ip6tables',
+  lsns: '/usr/bin/lsns',
   prlimit: '/usr/bin/prlimit',
   renice: '/usr/bin/renice',
   shells: SHELL_KINDS.map((kind) => ({ kind, path: `/bin/${kind}` })),
