@@ -157,6 +157,9 @@ export const IPC = {
 /** linux/mount.h; since Linux 5.2 */
 export const FSCONFIG = { FSCONFIG_CMD_CREATE: 6 } as const;
 
+/** linux/futex.h */
+export const FUTEX = { FUTEX_CMP_REQUEUE: 4, FUTEX_PRIVATE_FLAG: 128 } as const;
+
 /** linux/prctl.h */
 export const PRCTL = {
   PR_SET_PDEATHSIG: 1,

@@ -78,6 +78,7 @@ const SYSCALLS = {
   getxattr: [191, 8],
   waitid: [247, 95],
   getppid: [110, 173],
+  futex: [202, 98],
   sched_yield: [24, 124],
   recvmsg: [47, 212],
   sendmsg: [46, 211],

@@ -9,7 +9,7 @@ export type Argument =
   | { readonly kind: 'string'; readonly value: number; readonly string: string }
   | { readonly kind: 'strings'; readonly value: number; readonly strings: readonly string[] }
   | { readonly kind: 'result'; readonly value: number; readonly wide: boolean; readonly name: string }
-  | { readonly kind: 'op'; readonly value: number }
+  | { readonly kind: 'op'; readonly value: number; readonly offset: number }
   | { readonly kind: 'memory'; readonly value: number; readonly wide: boolean; readonly name: string };
 
 /** Names of flags by value. */
@@ -43,8 +43,8 @@ export const int64At = (address: number, name: string): Argument => ({
 /** What an earlier op returned; `value` is that op's index until the program is finished. */
 export const resultOf = (op: number, name: string): Argument => ({ kind: 'result', value: op, wide: true, name });
 
-/** The address of an op itself, in whose bytes its result stands. */
-export const addressOfOp = (op: number): Argument => ({ kind: 'op', value: op });
+/** The address of an op itself, or of a part of it: in its bytes stands its result. */
+export const addressOfOp = (op: number, offset = 0): Argument => ({ kind: 'op', value: op, offset });
 
 /** NULL. */
 export const NULL: Argument = { kind: 'text', value: 0, text: 'NULL' };
@@ -83,7 +83,7 @@ export const renderArgument = (argument: Argument): string => {
     case 'strings':
       return renderStrings(argument.strings);
     case 'op':
-      return `&op[${argument.value}]`;
+      return `&op[${argument.value}]${argument.offset === 0 ? '' : '.result'}`;
     case 'result':
     case 'memory':
       return argument.name;

@@ -232,7 +232,7 @@ export class ProgramBuilder {
   }
 
   #valueOf(argument: Argument): number {
-    if (argument.kind === 'op') return this.#opAddress(argument.value);
+    if (argument.kind === 'op') return this.#opAddress(argument.value) + argument.offset;
     return argument.kind === 'result' ? this.#opAddress(argument.value) + OP.result : argument.value;
   }
 

@@ -1,10 +1,10 @@
 import { NAMESPACES, type NamespaceType } from '../../../lib/namespace.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
-import { CLONE, MOUNT, OPEN, PRCTL, SIG } from '../abi/constants.ts';
+import { CLONE, FUTEX, MOUNT, OPEN, PRCTL, SIG } from '../abi/constants.ts';
 import type { Argument } from '../program/argument.ts';
-import { int32At, NULL, num, shown, words } from '../program/argument.ts';
+import { addressOfOp, int32At, NULL, num, shown, words } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
-import { RECORD } from '../program/layout.ts';
+import { OP, RECORD } from '../program/layout.ts';
 import type { Placement } from './placement.ts';
 import { addUmask } from './process-ops.ts';
 import { RECORD_KIND } from './records.ts';
@@ -174,15 +174,26 @@ export const addNames = (
   }
 };
 
+/** The parent has a number in the child's pid namespace: it is neither out of sight, nor an init that took its place. */
+const seesParent = ({ namespaces, enter, init }: SpawnPlan): boolean =>
+  !init && !namespaces.includes('pid') && enter?.joins.some(({ type }) => type === 'pid') !== true;
+
 /** The rest of what a process is: its parent's death, session and working directory. */
 export const addProcess = (program: ProgramBuilder, plan: SpawnPlan, fail: Label): void => {
   const { parentDeathSignal, detached, pty, cwd } = plan;
   if (parentDeathSignal !== null) {
-    // A parent that is gone by now has closed its end of the status pipe: the write of "ready" finds out.
-    program.op('prctl', [words(PRCTL.PR_SET_PDEATHSIG, PRCTL), num(parentDeathSignal)], {
-      step: 'parent-death',
-      onError: fail,
-    });
+    const options = { step: 'parent-death', onError: fail } as const;
+    program.op('prctl', [words(PRCTL.PR_SET_PDEATHSIG, PRCTL), num(parentDeathSignal)], options);
+    // A parent that is gone by now has closed its end of the status pipe, and the write of "ready" finds out; but for a moment
+    // the thread is gone, and others of its process still hold that end.
+    if (seesParent(plan)) {
+      const parent = program.op('getppid', [], options);
+      const compare = words(FUTEX.FUTEX_CMP_REQUEUE | FUTEX.FUTEX_PRIVATE_FLAG, FUTEX);
+      const other = shown(program.int32s(0), '&none');
+      // The one call that compares numbers: nobody waits there, and nobody is woken.
+      const args = [addressOfOp(parent, OP.result), compare, num(0), num(0), other, shown(process.pid, 'getpid()')];
+      program.op('futex', args, options);
+    }
   }
   if (detached || pty !== null) program.op('setsid', [], { step: 'session', onError: fail });
   addUmask(program, plan, fail);
