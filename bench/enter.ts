@@ -1,6 +1,7 @@
 // What it takes to enter a process's namespaces, beside child_process.spawn('nsenter', ...), with little and with much
 // memory in the caller: `npm run bench:enter`. Each contender has a process of its own, and they take turns: a fork leaves
 // its process with pages to be copied one by one, which is a cost of who forked.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type NamespaceType, spawn } from '../lib/index.ts';
 import type { Contender, EnterRequest, EnterSample } from './enter/worker.ts';
 import { startWorker } from './measure/worker-process.ts';
@@ -10,6 +11,8 @@ import { quantilesOf } from './statistics/summary.ts';
 const MEMORY_MIB = 1_024;
 /** Samples that a process takes before the next one has its turn; the first is not counted. */
 const BLOCK = 6;
+/** Between two turns: until the kernel has freed what the last one left, a copied gigabyte of page tables for one. */
+const REST_MS = 100;
 /** Rounds until everything is compiled and warm. */
 const WARMUP = 50;
 /** The bar: the median beside that of nsenter(1), and that with much memory beside that with little. */
@@ -36,6 +39,7 @@ const measure = async (pid: number, rounds: number): Promise<Samples> => {
       for (const { into, worker } of workers) {
         const [, ...counted] = await worker.ask({ pid, iterations: BLOCK });
         if (round >= 0) into.push(...counted);
+        await sleep(REST_MS);
       }
     }
   } finally {

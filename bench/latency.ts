@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The latency promises as a program: `node dist/bench/latency.js [-n ROUNDS]`. Exits with 1 when one is broken.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openBackend } from '../lib/index.ts';
 import { type Bar, type LatencySamples, latencyBars, type Memory } from './latency/bars.ts';
 import { type LatencyId, SIDES } from './latency/cases.ts';
@@ -18,6 +19,8 @@ const MEMORY_MIB = { small: 0, large: 1024 } as const satisfies Record<Memory, n
 /** Rounds that a process measures before the other one has its turn; the first are warm-up. */
 const BLOCK = 10;
 const WARMUP = 1;
+/** Between two turns: until the kernel has freed what the last one left, a copied gigabyte of page tables for one. */
+const REST_MS = 100;
 
 type Collected = Map<LatencyId, Partial<Record<Quantity, number[]>>>;
 
@@ -52,6 +55,7 @@ const measure = async (rounds: number, onBlock: (done: number, all: number) => v
       for (const [memory, worker] of workers) {
         const request = { iterations: Math.min(BLOCK, rounds - done), warmup: WARMUP, seed: done };
         keep(collected[memory], await worker.ask(request));
+        await sleep(REST_MS);
       }
       onBlock(Math.min(done + BLOCK, rounds), rounds);
     }
