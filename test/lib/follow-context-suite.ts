@@ -1,6 +1,6 @@
 // A context that is followed, where no SELinux is: in a mount namespace with a /proc and a /sys/fs that pretend.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -20,6 +20,10 @@ for (const backend of backends) (await run('true', [], { backend, namespaces: ['
 
 const target = await value(spawn('cat', [], { stdio: ['pipe', 'ignore', 'ignore'] }));
 const stage = mkdtempSync(join(tmpdir(), 'ns-context-'));
+t.teardown(() => {
+  shell(`umount --lazy ${stage}`);
+  rmdirSync(stage);
+});
 shell(`mount --make-rprivate / && mount -t tmpfs none ${stage} && mkdir ${stage}/proc`);
 shell(`mount --rbind /proc ${stage}/proc && mount -t tmpfs none /proc && mount -t tmpfs none /sys/fs`);
 
