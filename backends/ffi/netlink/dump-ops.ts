@@ -1,7 +1,7 @@
-import { OPEN } from '../abi/constants.ts';
-import { NETLINK, NLM_F, RTM, SOCKET } from '../abi/netlink.ts';
-import { num, resultOf, shown, words } from '../program/argument.ts';
+import { NLM_F, RTM } from '../abi/netlink.ts';
+import { num, resultOf, shown } from '../program/argument.ts';
 import type { ProgramBuilder } from '../program/builder.ts';
+import { addNetlinkSocket } from './socket.ts';
 import { NetlinkWriter } from './writer.ts';
 
 /** The kernel puts at most so much into one part of an answer, unless somebody has read with more room before. */
@@ -19,14 +19,7 @@ const QUESTIONS = [
 export const addNetworkDump = (program: ProgramBuilder): void => {
   const failed = program.label();
   const options = { onError: failed, expected: true } as const;
-  const type = words(SOCKET.SOCK_RAW | OPEN.O_CLOEXEC | OPEN.O_NONBLOCK, {
-    SOCK_RAW: SOCKET.SOCK_RAW,
-    SOCK_CLOEXEC: OPEN.O_CLOEXEC,
-    SOCK_NONBLOCK: OPEN.O_NONBLOCK,
-  });
-  const family = words(SOCKET.AF_NETLINK, { AF_NETLINK: SOCKET.AF_NETLINK });
-  const protocol = words(NETLINK.NETLINK_ROUTE, { NETLINK_ROUTE: NETLINK.NETLINK_ROUTE });
-  const socket = resultOf(program.op('socket', [family, type, protocol], options), 'rtnetlink');
+  const socket = addNetlinkSocket(program, 'NETLINK_ROUTE', options);
   const part = shown(program.room(PART_SIZE), 'part');
   for (const { type: question, size, text } of QUESTIONS) {
     const writer = new NetlinkWriter();

@@ -1,11 +1,12 @@
 import { type NetworkPlan, usesCaller } from '../../../lib/network.ts';
 import { AT, OPEN } from '../abi/constants.ts';
-import { IFREQ, IOCTL, NETLINK, SOCKET } from '../abi/netlink.ts';
+import { IFREQ, IOCTL, NETLINK } from '../abi/netlink.ts';
 import { type Argument, addressOfOp, int32At, num, resultOf, shown, words } from '../program/argument.ts';
 import type { Label, OpOptions, ProgramBuilder } from '../program/builder.ts';
 import { OP } from '../program/layout.ts';
 import { type NetworkStep, networkSteps } from './batches.ts';
 import { masqueradeBatch } from './masquerade.ts';
+import { addNetlinkSocket } from './socket.ts';
 import type { Hole, NetlinkBatch } from './writer.ts';
 
 /** What stands for one network namespace in a program. */
@@ -32,15 +33,7 @@ export const addSocket = (
   fail: Label,
 ): Argument => {
   const options = { ...OPTIONS, onError: fail };
-  const flags = SOCKET.SOCK_RAW | OPEN.O_CLOEXEC | OPEN.O_NONBLOCK;
-  const type = words(flags, {
-    SOCK_RAW: SOCKET.SOCK_RAW,
-    SOCK_CLOEXEC: OPEN.O_CLOEXEC,
-    SOCK_NONBLOCK: OPEN.O_NONBLOCK,
-  });
-  const family = words(SOCKET.AF_NETLINK, { AF_NETLINK: SOCKET.AF_NETLINK });
-  const kind = words(NETLINK[protocol], { [protocol]: NETLINK[protocol] });
-  const socket = resultOf(program.op('socket', [family, type, kind], options), name);
+  const socket = addNetlinkSocket(program, protocol, options, name);
   // The kernel's own words with an error; since Linux 4.12.
   const on = shown(program.int32s(1, 0), '[1]');
   const option = [

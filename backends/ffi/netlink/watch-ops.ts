@@ -1,8 +1,9 @@
-import { OPEN, POLL } from '../abi/constants.ts';
-import { NETLINK, RTMGRP, SOCKADDR_NL, SOCKET } from '../abi/netlink.ts';
-import { type Argument, addressOfOp, NULL, num, resultOf, shown, words } from '../program/argument.ts';
+import { POLL } from '../abi/constants.ts';
+import { RTMGRP, SOCKADDR_NL, SOCKET } from '../abi/netlink.ts';
+import { type Argument, addressOfOp, NULL, num, resultOf, shown } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { OP } from '../program/layout.ts';
+import { addNetlinkSocket } from './socket.ts';
 
 /** What begins a piece of what is written: messages, behind the op that read them, or that some were lost. */
 export const PIECE = { messages: 1, overrun: 2, tagSize: 8 } as const;
@@ -20,14 +21,7 @@ const jump = (program: ProgramBuilder, label: Label): void => {
 /** Adds a socket that hears of every change of links, addresses and routes. */
 const addSubscription = (program: ProgramBuilder, fail: Label): void => {
   const options = { step: 'network', onError: fail } as const;
-  const type = words(SOCKET.SOCK_RAW | OPEN.O_CLOEXEC | OPEN.O_NONBLOCK, {
-    SOCK_RAW: SOCKET.SOCK_RAW,
-    SOCK_CLOEXEC: OPEN.O_CLOEXEC,
-    SOCK_NONBLOCK: OPEN.O_NONBLOCK,
-  });
-  const family = words(SOCKET.AF_NETLINK, { AF_NETLINK: SOCKET.AF_NETLINK });
-  const protocol = words(NETLINK.NETLINK_ROUTE, { NETLINK_ROUTE: NETLINK.NETLINK_ROUTE });
-  const socket = resultOf(program.op('socket', [family, type, protocol], options), 'rtnetlink');
+  const socket = addNetlinkSocket(program, 'NETLINK_ROUTE', options);
   const groups = Object.values(RTMGRP).reduce((all, group) => all | group, 0);
   const address = program.int32s(SOCKET.AF_NETLINK, 0, groups);
   const text = `{nl_groups=${Object.keys(RTMGRP).join('|')}}`;
