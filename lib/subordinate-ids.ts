@@ -1,6 +1,7 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { FullIdRange, Identity, MapWriters } from './id-map.ts';
+import { findProgram } from './program-path.ts';
 
 /** Users or groups: what a map, its helper and its file of subordinate ids are about. */
 export type IdKind = 'uid' | 'gid';
@@ -53,22 +54,6 @@ export const findSubordinates = (
 /** The caller's first range of subordinate ids; null without one. Network directories (subid: of nsswitch) are not asked. */
 export const ownSubordinates = (kind: IdKind, { uid }: Identity): ReturnType<typeof findSubordinates> =>
   findSubordinates(readText(subordinateFile(kind)), { uid, name: ownName() });
-
-const USUAL_DIRECTORIES = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin'];
-
-/** A program that runs with privilege is not taken from a relative directory of PATH. */
-const findProgram = (name: string): string | null => {
-  const dirs = [...(process.env['PATH'] ?? '').split(':'), ...USUAL_DIRECTORIES].filter((dir) => dir.startsWith('/'));
-  for (const dir of dirs) {
-    try {
-      accessSync(`${dir}/${name}`, constants.X_OK);
-      return `${dir}/${name}`;
-    } catch {
-      // Not there.
-    }
-  }
-  return null;
-};
 
 /** linux/capability.h */
 const [CAP_SETGID, CAP_SETUID] = [6n, 7n];

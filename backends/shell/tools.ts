@@ -1,6 +1,7 @@
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import { err, ok, type Result } from 'neverthrow';
+import { findProgram } from '../../lib/program-path.ts';
 import { ask } from './run.ts';
 import { SHELL_KINDS, type Shell, type ShellKind } from './shells.ts';
 
@@ -42,25 +43,6 @@ export interface Tools {
   /** Whether this process is uid 0. */
   readonly isRoot: boolean;
 }
-
-/** Where tools are even when PATH does not say so. */
-const USUAL_DIRECTORIES = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-
-const isProgram = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-};
-
-/** The first program of that name; relative directories of PATH are not for tools that may run with privilege. */
-const findProgram = (name: string): string | null =>
-  [...(process.env['PATH'] ?? '').split(':'), ...USUAL_DIRECTORIES]
-    .filter((dir) => dir.startsWith('/'))
-    .map((dir) => `${dir}/${name}`)
-    .find(isProgram) ?? null;
 
 const isWritable = (path: string): boolean => {
   try {

@@ -1,26 +1,7 @@
-import { accessSync, constants, statSync } from 'node:fs';
-
 /** The programs that connect a network to outside without privilege. */
 export type OutsideTool = 'pasta' | 'slirp4netns';
 
 export const OUTSIDE_TOOLS: readonly OutsideTool[] = ['pasta', 'slirp4netns'];
-
-const isProgram = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-};
-
-/** Where a program is; relative directories of PATH are not for one that gets at namespaces. */
-export const programPath = (name: string): string | null =>
-  (process.env['PATH'] ?? '/usr/bin:/bin')
-    .split(':')
-    .filter((directory) => directory.startsWith('/'))
-    .map((directory) => `${directory}/${name}`)
-    .find(isProgram) ?? null;
 
 /** What is connected: the network of a process. */
 export interface OutsideTarget {

@@ -13,9 +13,10 @@ import {
 import { openBackend } from '../open.ts';
 import { isInterfaceName } from '../plan-network.ts';
 import { planSpawn } from '../plan-spawn.ts';
+import { findProgram, programInPath } from '../program-path.ts';
 import { spawn } from '../spawn.ts';
 import type { BackendChoice } from '../spec.ts';
-import { OUTSIDE_TOOLS, type OutsideTool, outsideArguments, programPath } from './outside-tools.ts';
+import { OUTSIDE_TOOLS, type OutsideTool, outsideArguments } from './outside-tools.ts';
 import { type NetworkTarget, openQuestion, type Question, type ReadNetworkError } from './question.ts';
 import { watchNetwork } from './watch-network.ts';
 
@@ -94,7 +95,7 @@ interface Found {
 const findTool = ({ name }: Backend, wanted: OutsideTool | undefined): Result<Found, Unsupported> => {
   const tools = wanted === undefined ? OUTSIDE_TOOLS : [wanted];
   for (const tool of tools) {
-    const path = programPath(tool);
+    const path = programInPath(tool);
     if (path !== null) return ok({ tool, path });
   }
   return err(unsupported(name, 'a connection to outside', `${tools.map((tool) => `${tool}(1)`).join(' or ')} in PATH`));
@@ -149,7 +150,7 @@ const holdNetwork = async (backend: Backend, { plan }: Question): Promise<Result
     return err(invalidOption('target', 'the network of the caller', 'a network namespace of its own'));
   }
   const isForeign = joins.some(({ type }) => type === 'user');
-  const own = planSpawn(programPath('cat') ?? '/bin/cat', [], {
+  const own = planSpawn(findProgram('cat') ?? '/bin/cat', [], {
     env: {},
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
