@@ -1,5 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type NetworkSpec, openBackend, type RunSpec, run } from '../../../lib/index.ts';
@@ -13,12 +11,6 @@ const program = fileURLToPath(new URL('./fixtures/caller.js', import.meta.url));
 const NETWORK: NetworkSpec = { interfaces: [{ type: 'veth', name: 'w0', peer: { name: 'w1' } }] };
 
 watchLeaks(t);
-
-const whyNoUserNamespaces = (): string | false => {
-  if (!existsSync('/proc/self/ns/user')) return 'this kernel has no user namespaces';
-  const probe = spawnSync('unshare', ['-U', '-r', 'true'], { encoding: 'utf8' });
-  return probe.status === 0 || probe.error !== undefined ? false : `no user namespaces here: ${probe.stderr.trim()}`;
-};
 
 const notFfi = openBackend('ffi').match(
   () => false as const,
@@ -52,7 +44,7 @@ interface Report {
 }
 
 for (const rootless of [false, true]) {
-  const unable = rootless ? skip || whyNoUserNamespaces() : isRoot ? skip : 'needs root';
+  const unable = rootless ? skip || (unmet('user-namespaces') ?? false) : isRoot ? skip : 'needs root';
   const whose = rootless ? 'below a user namespace' : 'as root';
   t.test(`network: interfaces of the caller's network are used, ${whose}`, { skip: unable }, async (t) => {
     const spec: RunSpec = rootless

@@ -1,5 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { createNetwork, explain, openBackend, type RunSpec, run } from '../../../lib/index.ts';
@@ -12,12 +10,6 @@ const program = fileURLToPath(new URL('./fixtures/masquerade.js', import.meta.ur
 const FORWARDING = { sysctls: { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 } };
 
 watchLeaks(t);
-
-const whyNoUserNamespaces = (): string | false => {
-  if (!existsSync('/proc/self/ns/user')) return 'this kernel has no user namespaces';
-  const probe = spawnSync('unshare', ['-U', '-r', 'true'], { encoding: 'utf8' });
-  return probe.status === 0 || probe.error !== undefined ? false : `no user namespaces here: ${probe.stderr.trim()}`;
-};
 
 const made = (rootless: boolean, more: RunSpec = {}): RunSpec =>
   rootless ? { namespaces: ['user', 'net'], mapRootUser: true, ...more } : { namespaces: ['net'], ...more };
@@ -33,7 +25,7 @@ const whyNot = async (): Promise<string | false> => {
     () => false as const,
     ({ message }) => message,
   );
-  const why = unmet('link:veth') ?? (notFfi || (isRoot ? false : whyNoUserNamespaces()));
+  const why = unmet('link:veth') ?? (notFfi || (isRoot ? false : (unmet('user-namespaces') ?? false)));
   if (why !== false) return why;
   const tried = await run('true', [], made(!isRoot, { backend: 'ffi', network: MASQUERADED }));
   return tried.isErr() && tried.error.type === 'setup-failed' && tried.error.call.startsWith('nftables')
@@ -56,7 +48,7 @@ const expected = {
 };
 
 for (const rootless of [false, true]) {
-  const unable = rootless ? skip || whyNoUserNamespaces() : isRoot ? skip : 'needs root';
+  const unable = rootless ? skip || (unmet('user-namespaces') ?? false) : isRoot ? skip : 'needs root';
   t.test(
     `createNetwork() masquerades ${rootless ? 'below a user namespace' : 'as root'}, and leaves no rule`,
     { skip: unable },

@@ -1,6 +1,5 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { createNetwork, createPool, openBackend, withNetwork } from '../../../lib/index.ts';
@@ -25,12 +24,6 @@ const reported = async (asUser: boolean): Promise<unknown> => {
 };
 
 const isRoot = process.geteuid?.() === 0;
-
-const whyNoUserNamespaces = (): string | false => {
-  if (!existsSync('/proc/self/ns/user')) return 'this kernel has no user namespaces';
-  const probe = spawnSync('unshare', ['-U', '-r', 'true'], { encoding: 'utf8' });
-  return probe.status === 0 || probe.error !== undefined ? false : `no user namespaces here: ${probe.stderr.trim()}`;
-};
 
 const kinds = unmet('link:veth') ?? unmet('link:bridge') ?? false;
 const notFfi = openBackend('ffi').match(
@@ -81,7 +74,7 @@ t.test(`${TITLE} as root`, { skip: isRoot ? kinds || notFfi : 'needs root' }, as
   t.strictSame(await reported(false), EXPECTED),
 );
 
-t.test(`${TITLE} as an ordinary user`, { skip: kinds || notFfi || whyNoUserNamespaces() }, async (t) => {
+t.test(`${TITLE} as an ordinary user`, { skip: kinds || notFfi || (unmet('user-namespaces') ?? false) }, async (t) => {
   const report = await reported(isRoot);
   if (typeof report === 'string') t.comment(report);
   else t.strictSame(report, EXPECTED);
@@ -143,7 +136,7 @@ t.test('createPool() tells takers why nothing can be made', async (t) => {
 
 t.test(
   'createPool() makes no more when too many are not freed yet, and goes on when they are',
-  { skip: notFfi || whyNoUserNamespaces() },
+  { skip: notFfi || (unmet('user-namespaces') ?? false) },
   async (t) => {
     const own = isRoot ? {} : { mapRootUser: true };
     const pool = createPool({ size: 1, backlog: 2, namespaces: isRoot ? ['net'] : ['net', 'user'], ...own });
@@ -161,7 +154,7 @@ t.test(
 );
 
 t.test('withNetwork() lets through what its function throws, and leaves nothing', { skip: notFfi }, async (t) => {
-  if (!isRoot && whyNoUserNamespaces() !== false) return;
+  if (!isRoot && unmet('user-namespaces') !== null) return;
   await t.rejects(
     Promise.resolve(
       withNetwork(() => {

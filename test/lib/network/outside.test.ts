@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -11,18 +10,12 @@ const program = fileURLToPath(new URL('./fixtures/outside.js', import.meta.url))
 
 watchLeaks(t);
 
-const whyNoUserNamespaces = (): string | false => {
-  if (!existsSync('/proc/self/ns/user')) return 'this kernel has no user namespaces';
-  const probe = spawnSync('unshare', ['-U', '-r', 'true'], { encoding: 'utf8' });
-  return probe.status === 0 || probe.error !== undefined ? false : `no user namespaces here: ${probe.stderr.trim()}`;
-};
-
 const notFfi = openBackend('ffi').match(
   () => false as const,
   ({ message }) => message,
 );
 const noTun = existsSync('/dev/net/tun') ? false : 'there is no /dev/net/tun';
-const skip = unmet('link:veth') ?? (notFfi || noTun || whyNoUserNamespaces());
+const skip = unmet('link:veth') ?? (notFfi || noTun || (unmet('user-namespaces') ?? false));
 
 /** The network that is "outside" of others: a way out, on which nobody but the fixture is. */
 const NETWORK: NetworkSpec = {
@@ -65,7 +58,7 @@ t.test('connectOutside() refuses what cannot be meant, by its name', async (t) =
 
 t.test(
   'connectOutside() refuses without a tool, by its name, and makes nothing',
-  { skip: notFfi || (isRoot ? false : whyNoUserNamespaces()) },
+  { skip: notFfi || (isRoot ? false : (unmet('user-namespaces') ?? false)) },
   async (t) => {
     const { PATH } = process.env;
     const error = await withNetwork(async (net) => {

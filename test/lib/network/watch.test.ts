@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,12 +23,6 @@ const reported = async (asUser: boolean, backend: string): Promise<unknown> => {
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(`The program ended with ${code}: ${text}`);
   return text.startsWith('1..0 # SKIP') ? text : JSON.parse(text);
-};
-
-const whyNoUserNamespaces = (): string | false => {
-  if (!existsSync('/proc/self/ns/user')) return 'this kernel has no user namespaces';
-  const probe = spawnSync('unshare', ['-U', '-r', 'true'], { encoding: 'utf8' });
-  return probe.status === 0 || probe.error !== undefined ? false : `no user namespaces here: ${probe.stderr.trim()}`;
 };
 
 const expected = (backend: string) => ({
@@ -63,7 +57,7 @@ for (const backend of ['ffi', 'shell'] as const) {
   );
   t.test(
     `watchNetwork() tells what changes, as an ordinary user, on ${backend}`,
-    { skip: skip || whyNoUserNamespaces() },
+    { skip: skip || (unmet('user-namespaces') ?? false) },
     async (t) => {
       const report = await reported(isRoot, backend);
       if (typeof report === 'string') t.comment(report);
