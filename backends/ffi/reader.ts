@@ -6,6 +6,7 @@ import { type Host, layOut } from './host.ts';
 import { namespaceIds } from './listns.ts';
 import type { Arena } from './memory.ts';
 import { namespaceOpener } from './namespace-opener.ts';
+import { addNetlinkSocket } from './netlink/socket.ts';
 import { addOpenById } from './nsfs-handle.ts';
 import { type Argument, num, resultOf, shown, words } from './program/argument.ts';
 import { ProgramBuilder } from './program/builder.ts';
@@ -111,7 +112,6 @@ const NETNSID = {
   requestSize: 28,
   answerSize: 256,
 } as const;
-const SOCKET = { AF_NETLINK: 16, SOCK_RAW: 3, SOCK_CLOEXEC: 0o2000000, NETLINK_ROUTE: 0 } as const;
 
 const nsIdRequest = (fd: number): Buffer => {
   const bytes = Buffer.alloc(NETNSID.requestSize);
@@ -137,18 +137,7 @@ const nsIdOf = (answer: Buffer): number | null => {
 };
 
 const askNsIds = (program: ProgramBuilder, fds: readonly number[]): (() => (number | null)[]) => {
-  const socket = resultOf(
-    program.op(
-      'socket',
-      [
-        words(SOCKET.AF_NETLINK, { AF_NETLINK: SOCKET.AF_NETLINK }),
-        words(SOCKET.SOCK_RAW | SOCKET.SOCK_CLOEXEC, { SOCK_RAW: SOCKET.SOCK_RAW, SOCK_CLOEXEC: SOCKET.SOCK_CLOEXEC }),
-        words(SOCKET.NETLINK_ROUTE, { NETLINK_ROUTE: SOCKET.NETLINK_ROUTE }),
-      ],
-      quiet,
-    ),
-    'socket',
-  );
+  const socket = addNetlinkSocket(program, 'NETLINK_ROUTE', quiet, 'socket');
   const reads = fds.map((fd) => {
     const request = program.data(nsIdRequest(fd));
     const answer = program.room(NETNSID.answerSize);

@@ -2,7 +2,6 @@ import { IPC_FILES } from '../../../../lib/ipc.ts';
 import { NAMESPACES } from '../../../../lib/namespace.ts';
 import { AT, FSCONFIG, OPEN } from '../../abi/constants.ts';
 import { NULL, num, resultOf, shown, words } from '../../program/argument.ts';
-import type { ProgramBuilder } from '../../program/builder.ts';
 import { renderOp } from '../../program/render.ts';
 import { CLONE_FLAGS } from '../set-up-ops.ts';
 import { type Decoder, NOTHING } from './answer.ts';
@@ -10,31 +9,23 @@ import { addEntries } from './entries.ts';
 import { CHUNK, out, quiet, type RequestOps } from './request-ops.ts';
 
 /** Hands over a whole file, and a NUL behind it. */
-const addFile = (program: ProgramBuilder, path: string, buffer: number, end: number): void => {
+const addFile = (ops: RequestOps, path: string, buffer: number, end: number): void => {
+  const { program } = ops;
   const missing = program.label();
-  const loop = program.label();
   const args = [words(AT.AT_FDCWD, AT), program.string(path), words(OPEN.O_RDONLY | OPEN.O_CLOEXEC, OPEN)];
   const file = resultOf(program.op('openat', args, { onError: missing, expected: true }), 'file');
-  const over = program.label();
-  program.place(loop);
-  const read = program.op('read', [file, shown(buffer, 'buf'), num(CHUNK)], {
-    onError: over,
-    onZero: over,
-    expected: true,
-  });
-  program.op('write', [out, shown(buffer, 'buf'), resultOf(read, 'size')], quiet);
-  program.op('close', [num(-1)], { onError: loop, expected: true });
-  program.place(over);
+  ops.copyRest(file, buffer);
   program.op('close', [file], quiet);
   program.place(missing);
   program.op('write', [out, shown(end, '"\\0"'), num(1)], quiet);
 };
 
 /** Hands over the files of /proc/sysvipc, as the child sees them. */
-export const addList = ({ program }: RequestOps): Decoder => {
+export const addList = (ops: RequestOps): Decoder => {
+  const { program } = ops;
   const buffer = program.room(CHUNK);
   const end = program.int32s(0);
-  for (const path of IPC_FILES) addFile(program, path, buffer, end);
+  for (const path of IPC_FILES) addFile(ops, path, buffer, end);
   return (reader) => {
     const texts: Buffer[] = [];
     for (const _ of IPC_FILES) {

@@ -35,10 +35,18 @@ export class RequestOps {
   /** Hands over all that was written to a file, from its beginning on. */
   handOver(file: Argument): void {
     const { program } = this;
-    const buffer = program.room(CHUNK);
+    const loop = program.label();
+    program.op('lseek', [file, num(0), num(0)], { onError: 'next', onZero: loop });
+    program.place(loop);
+    this.copyRest(file, program.room(CHUNK));
+    program.op('close', [num(-1)], quiet);
+  }
+
+  /** Hands over what has not been read yet, in chunks that go through `buffer`. */
+  copyRest(file: Argument, buffer: number): void {
+    const { program } = this;
     const loop = program.label();
     const over = program.label();
-    program.op('lseek', [file, num(0), num(0)], { onError: 'next', onZero: loop });
     program.place(loop);
     const read = program.op('read', [file, shown(buffer, 'buf'), num(CHUNK)], {
       onError: over,
@@ -48,7 +56,6 @@ export class RequestOps {
     program.op('write', [out, shown(buffer, 'buf'), resultOf(read, 'size')], quiet);
     program.op('close', [num(-1)], { onError: loop, expected: true });
     program.place(over);
-    program.op('close', [num(-1)], quiet);
   }
 
   /** A call whose result is all there is to tell. */
