@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { err, ok, type Result } from 'neverthrow';
-import { errnoName } from '../../lib/errno.ts';
+import { ERRNO, errnoName } from '../../lib/errno.ts';
 import { type BackendUnavailable, backendUnavailable } from '../../lib/errors.ts';
 import { CLOSE_RANGE } from './abi/constants.ts';
 import type { Arch } from './abi/syscalls.ts';
 import { type Arena, openMemory, type ProgramMemory } from './memory.ts';
 import { loadNative, type MappedMemory } from './native.ts';
-import { words as flags, num } from './program/argument.ts';
+import { words as flags, NULL, num } from './program/argument.ts';
 import { ProgramBuilder, SpaceExhausted } from './program/builder.ts';
 
 /** The calling thread's means to run programs. */
@@ -20,6 +20,8 @@ export interface Host {
   readonly environ: number | null;
   /** Runs a short program of calls. */
   readonly runCalls: (build: (program: ProgramBuilder) => void) => Result<ProgramBuilder, number>;
+  /** Whether a child may share Node's memory while Node goes on; the main thread's, which stays as long as the process. */
+  readonly mayShare: () => boolean;
   /** Fds that are open in Node, to be closed one by one; null where close_range(2) closes them. */
   readonly strays: () => readonly number[] | null;
 }
@@ -77,12 +79,23 @@ const makeHost = ({ makeArena, run }: ProgramMemory, arch: Arch, environ: number
     const probed = runCalls((program) => program.op('close_range', args, { onError: 'next' }));
     return probed.isOk() && probed.value.result(0) === 0;
   };
+  let sharesSafely: boolean | null = null;
+  // A core dump killed all processes of the same memory before Linux 5.16, which futex_waitv(2) came with.
+  const probeShare = (): boolean => {
+    const args = [NULL, num(0), num(0), NULL, num(0)];
+    const probed = runCalls((program) => program.op('futex_waitv', args, { onError: 'next' }));
+    return probed.isOk() && probed.value.result(0) === -ERRNO.EINVAL;
+  };
   return {
     arch,
     makeArena,
     run,
     environ,
     runCalls,
+    mayShare: () => {
+      sharesSafely ??= isMainThread && probeShare();
+      return sharesSafely;
+    },
     strays: () => {
       closesRanges ??= probeCloseRange();
       return closesRanges ? null : openFds();

@@ -12,6 +12,8 @@ const LARGEST_PAGE = 65_536;
 export interface Arena {
   /** Memory of at least so many bytes; valid until the next call. An errno when memory is short. */
   readonly take: (size: number) => Result<MappedMemory, number>;
+  /** Gives the memory back. */
+  readonly free: () => void;
 }
 
 /** The runner's page, and the memory that programs are built in; one per thread. */
@@ -58,6 +60,10 @@ export const openMemory = (native: Native, arch: Arch): Result<ProgramMemory, nu
             current = memory;
             return memory;
           });
+        },
+        free: () => {
+          if (current !== null) unmap(current);
+          current = null;
         },
       };
     };

@@ -9,6 +9,7 @@ import { planSpawn } from '../../lib/plan-spawn.ts';
 // What explain prints of each feature, beside a file that people can read. NS_GOLDEN=write writes the files anew.
 
 const MANNER: Manner = {
+  host: 'carrier',
   vehicle: { type: 'memfd', exec: true },
   clone3: true,
   intoCgroup: true,
@@ -54,13 +55,13 @@ const FEATURES: Readonly<Record<string, SpawnSpec>> = {
 
 const explained = (spec: SpawnSpec): string => {
   const plan = planSpawn('/bin/true', [], { env: {}, stdio: 'ignore', ...spec })._unsafeUnwrap();
-  const { launch, carrier } = compileApart(plan, 'x64', MANNER);
+  const { launch, child: carrier } = compileApart(plan, 'x64', MANNER);
   const own = (text: string): string =>
     text
       .replaceAll(`"0 ${process.geteuid?.()} 1\\n", ${`0 ${process.geteuid?.()} 1\n`.length}`, '"0 ID 1\\n"')
       .replaceAll(`"0 ${process.getegid?.()} 1\\n", ${`0 ${process.getegid?.()} 1\n`.length}`, '"0 ID 1\\n"')
       .replace(/\/\* carrier \*\/, \d+/, '/* carrier */, SIZE');
-  return own(`launch:\n${renderProgram(launch.ops)}\n\ncarrier:\n${renderProgram(carrier?.ops ?? [])}\n`);
+  return own(`launch:\n${renderProgram(launch.ops)}\n\ncarrier:\n${renderProgram(carrier.ops)}\n`);
 };
 
 for (const [feature, spec] of Object.entries(FEATURES)) {

@@ -21,8 +21,11 @@ const marked = (mark: string): string[] =>
 const SOURCE = `
   import { spawn } from ${JSON.stringify(door)};
   console.log('ready');
-  const spec = { backend: 'ffi', stdio: 'ignore', namespaces: ['user', 'pid', 'mnt', 'net', 'time'], mapRootUser: true, mountProc: true };
-  for (;;) await Promise.all(Array.from({ length: 50 }, () => spawn('true', [], spec).andThen((child) => child.exit)));
+  const spec = { backend: 'ffi', stdio: 'ignore', mapRootUser: true, mountProc: true };
+  const beside = ['user', 'pid', 'mnt', 'net'];
+  const carried = [...beside, 'time'];
+  const specOf = (index) => ({ ...spec, namespaces: index % 2 === 0 ? beside : carried });
+  for (;;) await Promise.all(Array.from({ length: 50 }, (_, index) => spawn('true', [], specOf(index)).andThen((child) => child.exit)));
 `;
 
 t.test('kill -9 of a process that is spawning leaves no half-made child', async (t) => {
@@ -52,8 +55,10 @@ const DYING = `
   import { spawn } from ${JSON.stringify(door)};
   console.log('ready');
   const inside = { namespaces: ['user', 'pid', 'mnt'], mapRootUser: true };
+  // Straight, beside this process, in a carrier, below an init.
+  const hosted = [{}, inside, { ...inside, umask: 0o22 }, { ...inside, init: true }];
   for (let count = 0; count < 60; count += 1) {
-    const spec = { backend: 'ffi', stdio: 'ignore', dieWithParent: true, ...(count % 3 === 0 ? inside : {}) };
+    const spec = { backend: 'ffi', stdio: 'ignore', dieWithParent: true, ...hosted[count % 4] };
     const spawned = spawn('sleep', ['100000'], spec);
     if (count % 5 === 0) await spawned;
   }

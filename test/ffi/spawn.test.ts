@@ -3,7 +3,8 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { ffiCalls } from '../../backends/ffi/native.ts';
 import { compileApart } from '../../backends/ffi/spawn/explain.ts';
-import { isPlain } from '../../backends/ffi/spawn/straight.ts';
+import type { HostKind } from '../../backends/ffi/spawn/placement.ts';
+import { hostFor } from '../../backends/ffi/spawn/straight.ts';
 import { type NamespaceType, openBackend, run, type SpawnSpec, spawn } from '../../lib/index.ts';
 import type { EnterPlan, SpawnPlan } from '../../lib/plan.ts';
 import { planSpawn } from '../../lib/plan-spawn.ts';
@@ -14,6 +15,7 @@ watchLeaks(t);
 const backend = 'ffi';
 const isRoot = process.geteuid?.() === 0;
 const MANNER = {
+  host: 'carrier',
   vehicle: { type: 'memfd', exec: true },
   clone3: true,
   intoCgroup: true,
@@ -31,9 +33,9 @@ const NO_ENTRY: EnterPlan = {
 
 const opsOf = (spec: SpawnSpec): { launch: string[]; carrier: string[] } => {
   const plan = planSpawn('/bin/true', [], { stdio: 'ignore', ...spec })._unsafeUnwrap();
-  const { launch, carrier } = compileApart(plan, 'x64', MANNER);
+  const { launch, child: carrier } = compileApart(plan, 'x64', MANNER);
   const names = (ops: typeof launch.ops): string[] => ops.map(({ name }) => name);
-  return { launch: names(launch.ops), carrier: names(carrier?.ops ?? []) };
+  return { launch: names(launch.ops), carrier: names(carrier.ops) };
 };
 
 const pick = (ops: readonly string[], ...names: string[]): string[] => ops.filter((name) => names.includes(name));
@@ -76,21 +78,44 @@ t.test('spawn() sets up in the order of the table', async (t) => {
   );
 });
 
-t.test('spawn() takes a carrier for everything but a plain command', async (t) => {
+t.test('spawn() takes a carrier for what would be unsafe in shared memory', async (t) => {
   const planOf = (spec: SpawnSpec) => planSpawn('true', [], spec)._unsafeUnwrap();
-  t.ok(isPlain(planOf({})));
-  t.ok(isPlain(planOf({ cwd: '/', env: { A: '1' }, stdio: ['pipe', 'ignore', 2, 'pipe'], detached: true })));
-  t.notOk(isPlain(planOf({ namespaces: ['uts'] })));
   const entering = (type: NamespaceType, more: Partial<EnterPlan> = {}): SpawnPlan => ({
     ...planOf({}),
     enter: { ...NO_ENTRY, joins: [{ type, fd: 9 }], ...more },
   });
-  t.ok(isPlain(entering('net', { root: 7, workingDirectory: 8 })));
-  t.notOk(isPlain(entering('pid')) || isPlain(entering('user')) || isPlain(entering('time')));
-  t.notOk(isPlain(entering('net', { gid: 0, dropGroups: true })));
-  t.notOk(isPlain(entering('net', { cgroupProcs: 5 })) || isPlain(entering('net', { userParentOf: 9 })));
-  const unknown = { ...planOf({}), somethingNew: { set: true } };
-  t.notOk(isPlain(unknown), 'what nobody has called harmless is not');
+  const hosted = (host: HostKind, ...plans: readonly SpawnPlan[]): void => {
+    for (const plan of plans) t.equal(hostFor(plan), host);
+  };
+  hosted(
+    'straight',
+    planOf({}),
+    planOf({ cwd: '/', env: { A: '1' }, stdio: ['pipe', 'ignore', 2, 'pipe'], detached: true }),
+    entering('net', { root: 7, workingDirectory: 8 }),
+  );
+  const maps = { inside: 0, outside: 100_000, count: 10 };
+  hosted(
+    'beside',
+    planOf({ namespaces: ['uts'], hostname: 'a' }),
+    planOf({ namespaces: ['user', 'pid', 'mnt', 'net'], mapRootUser: true, mountProc: true }),
+  );
+  hosted(
+    'carrier',
+    planOf({ namespaces: ['user', 'time'] }),
+    planOf({ namespaces: ['user'], uidMap: maps, gidMap: maps }),
+    planOf({ namespaces: ['pid'], init: true }),
+    planOf({ namespaces: ['uts'], uid: 1 }),
+    // For a process that shares memory it is set for all that do.
+    planOf({ namespaces: ['uts'], oomScoreAdj: 500 }),
+    entering('pid'),
+    entering('user'),
+    entering('time'),
+    entering('net', { gid: 0, dropGroups: true }),
+    entering('net', { cgroupProcs: 5 }),
+    entering('net', { userParentOf: 9 }),
+    // What nobody has called harmless is not.
+    { ...planOf({}), somethingNew: { set: true } } as SpawnPlan,
+  );
 });
 
 t.test('spawn() alternates between plain commands and carriers in the same memory', async (t) => {

@@ -116,6 +116,9 @@ export const NSFS = {
 /** linux/sockios.h */
 export const SOCKIOS = { SIOCGSKNS: 0x894c } as const;
 
+/** linux/pidfd.h: a pidfd of one thread; since Linux 6.9. */
+export const PIDFD_THREAD = 0x80;
+
 /** linux/pidfd.h: what opens a namespace of the process behind a pidfd; since Linux 6.11. */
 export const PIDFD_NAMESPACES = {
   PIDFD_GET_CGROUP_NAMESPACE: 0xff01,
@@ -156,9 +159,6 @@ export const IPC = {
 } as const;
 /** linux/mount.h; since Linux 5.2 */
 export const FSCONFIG = { FSCONFIG_CMD_CREATE: 6 } as const;
-
-/** linux/futex.h */
-export const FUTEX = { FUTEX_CMP_REQUEUE: 4, FUTEX_PRIVATE_FLAG: 128 } as const;
 
 /** linux/prctl.h */
 export const PRCTL = {

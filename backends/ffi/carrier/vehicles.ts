@@ -2,11 +2,13 @@ import { tmpdir } from 'node:os';
 import { threadId } from 'node:worker_threads';
 import { ERRNO } from '../../../lib/errno.ts';
 import type { Vehicle } from '../spawn/launch-program.ts';
+import type { HostKind } from '../spawn/placement.ts';
 
-/** A way to give the child an executable; null: none, everything is done in Node's memory (straight). */
+/** A way to bring a child as far as its command. */
 export interface Way {
   readonly name: string;
-  readonly straight: boolean;
+  readonly host: HostKind;
+  /** What a carrier is executed from; null where there is none. */
   readonly make: () => Vehicle | null;
 }
 
@@ -14,7 +16,7 @@ let files = 0;
 
 const fileIn = (dir: string): Way => ({
   name: `a file in ${dir}`,
-  straight: false,
+  host: 'carrier',
   make: () => {
     files += 1;
     return { type: 'file', path: `${dir}/.ns-carrier-${process.pid}-${threadId}-${files}` };
@@ -22,12 +24,13 @@ const fileIn = (dir: string): Way => ({
 });
 
 const MEMFDS: readonly Way[] = [
-  { name: 'a sealed memfd', straight: false, make: () => ({ type: 'memfd', exec: true }) },
+  { name: 'a sealed memfd', host: 'carrier', make: () => ({ type: 'memfd', exec: true }) },
   // Before Linux 6.3 there was no MFD_EXEC, and every memfd was executable.
-  { name: 'a sealed memfd without MFD_EXEC', straight: false, make: () => ({ type: 'memfd', exec: false }) },
+  { name: 'a sealed memfd without MFD_EXEC', host: 'carrier', make: () => ({ type: 'memfd', exec: false }) },
 ];
 
-const STRAIGHT: Way = { name: 'no carrier: the vfork child itself', straight: true, make: () => null };
+const STRAIGHT: Way = { name: 'no carrier: the vfork child itself', host: 'straight', make: () => null };
+const BESIDE: Way = { name: 'no carrier: a child beside Node.js', host: 'beside', make: () => null };
 
 const fileWays = (): readonly Way[] => {
   const dirs = [process.env['XDG_RUNTIME_DIR'], tmpdir(), '/dev/shm', '/run', '/var/tmp'];
@@ -59,8 +62,11 @@ export const remainingWays = (): readonly Way[] => {
   return ways;
 };
 
-/** The way to take; `plain`: the child has nothing to do that a carrier would be needed for. */
-export const wayFor = (plain: boolean): Way | undefined => (plain && isFree() ? STRAIGHT : remainingWays()[0]);
+/** The way to take, where a child may be hosted so: what needs no carrier does without, if the machine may choose. */
+export const wayFor = (host: HostKind): Way | undefined => {
+  if (host === 'straight' && isFree()) return STRAIGHT;
+  return host === 'beside' && process.env['NS_FFI_HOST'] === undefined ? BESIDE : remainingWays()[0];
+};
 
 /** Remembers for good that a way is impossible here; false when there is no other. */
 export const giveUpWay = (way: Way): boolean => {

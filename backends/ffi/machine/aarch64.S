@@ -43,6 +43,11 @@ resolved:
         tbnz    w8, #15, end
         svc     #0
 
+        cbnz    x0, result
+        ldrb    w9, [x20, #2]
+        tbz     w9, #6, result
+        mov     x19, x5                 // a child, which leaves this program to its parent as it stands
+        b       first
 result: str     x0, [x20, #8]
         cmn     x0, #4095
         b.hs    error

@@ -1,12 +1,13 @@
 # The runner, x86-64. Executes a program: a header, then ops of 64 bytes each (see ../program/layout.ts).
 #
 # It keeps its state in two registers and touches no stack while it runs, so that the child of a clone with
-# CLONE_VM may share the stack of its suspended parent.
+# CLONE_VM may share the stack of its parent, be that suspended or not.
 #
 #   rbx  the program's header        0 address of the first op     8 status record: kind, op, errno, pid
 #                                   32 the carrier's own envp       40 six arguments, resolved
 #   rbp  the current op              0 u16 system call number, or 0x8000: the end
-#                                    2 u8 bit i: argument i is the address of its value; bit 7: errors are expected
+#                                    2 u8 bit i: argument i is the address of its value; bit 7: errors are expected;
+#                                      bit 6: after the result 0 go on with the program in the sixth argument
 #                                    3 u8 bit i: that value has 64 bits, not 32
 #                                    4 u16 op to go on with after an error      6 u16 and after the result 0
 #                                    8 i64 result                              16 six i64 arguments
@@ -56,6 +57,12 @@ resolved:
         jc      end
         syscall
 
+        test    %rax, %rax
+        jnz     result
+        testb   $0x40, 2(%rbp)
+        jz      result
+        mov     %r9, %rbx               # a child, which leaves this program to its parent as it stands
+        jmp     first
 result: mov     %rax, 8(%rbp)
         cmp     $-4095, %rax
         jae     error

@@ -208,7 +208,7 @@ export const probe = (host: Host, wanted: ProbePlan): ResultAsync<readonly Probe
   for (;;) {
     const [way] = remainingWays();
     const vehicle = way?.make() ?? null;
-    if (vehicle === null && way?.straight !== true)
+    if (vehicle === null && way?.host !== 'straight')
       return errAsync(unsupported('ffi', 'attempts in a carrier', 'a place for an executable file'));
     const laid = layOut(arena, SPACE, (memory) => layOutProbe(memory, plan, vehicle, host.arch));
     if (laid.isErr()) return errAsync(failedAt('mmap', 'prepare', laid.error));

@@ -2,7 +2,7 @@ import type { SetupStep } from '../../../lib/errors.ts';
 import type { NamespaceType } from '../../../lib/namespace.ts';
 import { type Arch, type OpName, opNumber } from '../abi/syscalls.ts';
 import type { Argument } from './argument.ts';
-import { EXPECTED_ERROR, HEADER, MOST_OPS, OP, RECORD } from './layout.ts';
+import { CHILD_PROGRAM, EXPECTED_ERROR, HEADER, MOST_OPS, OP, RECORD } from './layout.ts';
 
 /** Memory that a program is laid out in, from `offset` on. */
 export interface ProgramSpace {
@@ -28,6 +28,8 @@ export interface OpOptions {
   readonly onError: Label | 'next';
   /** Where to go after the result 0; the next op when left out. */
   readonly onZero?: Label;
+  /** After the result 0: the header of another program, so that parent and child do not write into the same one. */
+  readonly childProgram?: number;
   /** The error leads elsewhere, but is not to be recorded as the one that stopped the program. */
   readonly expected?: boolean;
   /** The namespace types that it makes. */
@@ -182,7 +184,7 @@ export class ProgramBuilder {
     this.#write64(HEADER.ops, this.base + opsOffset);
     for (let index = 0; index < ops.length; index += 1) {
       const { name, args, options } = ops[index] as OpInfo;
-      const { onError, onZero, expected } = options;
+      const { onError, onZero, expected, childProgram } = options;
       const at = opsOffset + index * OP.size;
       let memory = expected === true || onError === 'next' ? EXPECTED_ERROR : 0;
       let wide = 0;
@@ -193,6 +195,11 @@ export class ProgramBuilder {
           memory |= 1 << i;
           if (argument.wide) wide |= 1 << i;
         }
+      }
+      if (childProgram !== undefined) {
+        if (args.length > 5) throw new TypeError(`${name} has no argument left for its child's program`);
+        memory |= CHILD_PROGRAM;
+        this.#write64(at + OP.args + 5 * 8, childProgram);
       }
       const error = onError === 'next' ? index + 1 : this.#target(onError);
       const zero = onZero === undefined ? index + 1 : this.#target(onZero);

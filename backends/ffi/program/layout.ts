@@ -19,5 +19,8 @@ export const OP = { result: 8, args: 16, size: 64 } as const;
 /** Set in an op's `memory` byte: its errors are expected, and not recorded. */
 export const EXPECTED_ERROR = 0x80;
 
+/** Set there in an op that clones: the child goes on with another program, whose header is the sixth argument. */
+export const CHILD_PROGRAM = 0x40;
+
 /** Op indices have 16 bits. */
 export const MOST_OPS = 0xffff;

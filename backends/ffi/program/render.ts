@@ -5,8 +5,9 @@ import type { OpInfo } from './builder.ts';
 export const renderOp = ({ name, args }: OpInfo): string =>
   name === 'end' ? 'return' : `${name}(${args.map(renderArgument).join(', ')})`;
 
-const remark = ({ options: { onError, onZero, expected } }: OpInfo, next: number): string => {
+const remark = ({ options: { onError, onZero, expected, childProgram } }: OpInfo, next: number): string => {
   const parts: string[] = [];
+  if (childProgram !== undefined) parts.push("0: go on with the child's program");
   if (onZero !== undefined && onZero.index !== next) parts.push(`0: go to ${onZero.index}`);
   if (onError !== 'next' && expected === true && onError.index !== next) parts.push(`error: go to ${onError.index}`);
   return parts.length === 0 ? '' : `    # ${parts.join('; ')}`;

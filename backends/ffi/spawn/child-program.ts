@@ -19,15 +19,18 @@ import { OP, RECORD } from '../program/layout.ts';
 import { addCgroupWrites } from './cgroup-ops.ts';
 import { addCredentials } from './credential-ops.ts';
 import { addEnter, addEnteredIds, enteredFds } from './enter-ops.ts';
+import { ownEnv } from './environment.ts';
+import { addEarlyIdMaps } from './id-map-ops.ts';
 import { addInit } from './init-ops.ts';
 import { addIpc } from './ipc/requests.ts';
 import { addMountProc, addMounts } from './mount-ops.ts';
 import type { MountApi } from './mount-target.ts';
 import { addOwner, addUserInside } from './owner-ops.ts';
-import type { Placement } from './placement.ts';
+import { layOutParent } from './parent-ops.ts';
+import type { HostKind, Placement } from './placement.ts';
 import { addPriorities, addRlimits, addSeccomp } from './process-ops.ts';
 import { addControllingTerminal, addEarlyPty, addLatePty } from './pty-ops.ts';
-import { RECORD_KIND } from './records.ts';
+import { RECORD_KIND, SETUP_FAILED_CODE } from './records.ts';
 import { addEnterRoot, addOpenRoot } from './root-ops.ts';
 import {
   addBecome,
@@ -48,6 +51,8 @@ export interface Mailbox {
   readonly status: number;
   /** The pipe on which the child waits until its id maps are written: [the child's end, ours]; null without. */
   readonly go: number | null;
+  /** A struct pollfd with a pidfd of the parent; null where its death is of no interest. */
+  readonly parent: number | null;
   /** The fds of what is entered, one after the other. */
   readonly entered: number;
   /** The one of `pipes` that is a socket, through which the master of a terminal comes; -1 for none. */
@@ -63,6 +68,7 @@ export const addMailbox = (program: ProgramBuilder, plan: SpawnPlan): Mailbox =>
   return {
     status: pair(),
     go: idMap?.writer === 'parent' ? pair() : null,
+    parent: layOutParent(program, plan),
     entered: program.int32s(...enteredFds(plan)),
     pipes: [
       ...stdio.map(({ type }) => (type === 'pipe' ? pair() : null)),
@@ -89,7 +95,8 @@ export interface ChildContext {
   readonly strays: readonly number[] | null;
   /** Where the child finds the caller's environment, when the plan has none; null: only in process.env. */
   readonly envp: number | null;
-  /** Handlers of Node's may be left, which an execve has not taken away. */
+  readonly host: HostKind;
+  /** Handlers of Node's may be left, which neither an execve nor the clone has taken away. */
   readonly handlers: boolean;
 }
 
@@ -111,9 +118,6 @@ const addSignals = (program: ProgramBuilder, handlers: boolean, fail: Label): vo
     options,
   );
 };
-
-/** The whole environment as it stands in process.env: a worker thread has one of its own. */
-const ownEnv = (): readonly string[] => Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
 
 const addExec = (program: ProgramBuilder, { plan, envp }: ChildContext, status: Argument): void => {
   const { command, argv, env, searchPath } = plan;
@@ -143,6 +147,27 @@ const refusal =
     program.op('write', [status, answer, size], quiet);
     program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
   };
+
+/** Says that everything is done but execve; fails when nobody is there to hear it. */
+const addReady = (program: ProgramBuilder, status: Argument, fail: Label): null => {
+  const ready = program.int32s(RECORD_KIND.ready, -1, 0, 0, 0, 0);
+  program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });
+  return null;
+};
+
+/**
+ * The same without a word, where the caller reads the child's memory: it is woken once, by the execve, and not twice.
+ *
+ * @param status - the op whose result is the fd of the status pipe, which makes it a struct pollfd that waits for nothing
+ */
+const addListening = (program: ProgramBuilder, status: number, fail: Label): number => {
+  const proceed = program.label();
+  const args = [addressOfOp(status, OP.result), num(1), shown(program.int64s([0, 0]), '{0}'), NULL, num(0)];
+  const listening = program.op('ppoll', args, { step: 'signals', onError: fail, onZero: proceed });
+  program.op('exit_group', [num(SETUP_FAILED_CODE)], { onError: 'next' });
+  program.place(proceed);
+  return listening;
+};
 
 /** Waits until the id maps have been written from outside, or ends when they will not be. */
 const addWait = (program: ProgramBuilder, mailbox: Mailbox, fail: Label): void => {
@@ -175,14 +200,22 @@ const addProc = (
 /**
  * Adds everything that is done in the child from the first instruction of its host on, in the order of the table in
  * ARCHITECTURE.md, up to the execve of the command.
+ *
+ * @returns the op that has the result 0 when all is done but execve; null: a record says so
  */
-export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: ChildContext): void => {
-  const { plan, placement, keptCapabilities, mountApi, strays } = context;
+export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: ChildContext): number | null => {
+  const { plan, host, placement, keptCapabilities, mountApi, strays } = context;
   const fail = program.label();
   const quiet = { onError: 'next' } as const;
+  if (host !== 'carrier') {
+    // Nobody but the caller may hold its end: that the caller is gone shows when "ready" cannot be written.
+    program.op('close', [int32At(mailbox.status, 'status.r')], quiet);
+    addEarlyIdMaps(program, plan, fail);
+  }
   const inherited = int32At(mailbox.status + 4, 'status');
   const high = [inherited, words(FCNTL.F_DUPFD_CLOEXEC, FCNTL), num(plan.stdio.length)];
-  const status = resultOf(program.op('fcntl', high, { step: 'stdio', onError: fail }), 'status');
+  const statusOp = program.op('fcntl', high, { step: 'stdio', onError: fail });
+  const status = resultOf(statusOp, 'status');
   program.op('close', [inherited], quiet);
   addCgroupWrites(program, plan, context.cloned, fail);
   addPriorities(program, plan, fail);
@@ -220,17 +253,16 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   const tell = ends[plan.stdio.length];
   if (plan.init && tell) {
     const others = [status, devNull, ...(pty?.fds ?? []), ...ends].filter((fd) => fd !== null);
-    addInit(program, plan, { tell, others, strays }, fail);
+    addInit(program, plan, { tell, others, strays, parent: mailbox.parent }, fail);
   }
   addStdio(program, plan, ends, { opened: devNull, slave: pty?.slave ?? null }, fail);
   addCloseOthers(program, plan, strays, fail);
   addRlimits(program, plan, fail);
   addCredentials(program, plan, keptCapabilities, fail);
   if (!plan.namespaces.includes('user')) addEnteredIds(program, plan.enter, fail);
-  addProcess(program, plan, fail);
+  addProcess(program, plan, mailbox.parent, fail);
   addControllingTerminal(program, plan, fail);
-  const ready = program.int32s(RECORD_KIND.ready, -1, 0, 0, 0, 0);
-  program.op('write', [status, shown(ready, '{ready}'), num(RECORD.size)], { step: 'signals', onError: fail });
+  const ready = host === 'beside' ? addListening(program, statusOp, fail) : addReady(program, status, fail);
   addSignals(program, context.handlers, fail);
   addSeccomp(program, plan, fail);
   if (plan.networkTask === 'read') {
@@ -249,7 +281,5 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   program.place(fail);
   program.op('write', [status, shown(program.record, '{failed}'), num(RECORD.size)], quiet);
   program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);
+  return ready;
 };
-
-/** The exit code of a child that never became the command; nobody sees it but strace. */
-export const SETUP_FAILED_CODE = 125;

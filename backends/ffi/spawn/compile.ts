@@ -7,12 +7,13 @@ import { HEADER } from '../program/layout.ts';
 import { addChild, addMailbox, type Mailbox } from './child-program.ts';
 import { addLaunch, type LaunchSlots, type Vehicle } from './launch-program.ts';
 import type { MountApi } from './mount-target.ts';
-import { place } from './placement.ts';
+import { type HostKind, place } from './placement.ts';
 import { RECORD_KIND } from './records.ts';
 
 /** How a spawn is done on this machine, as far as it is known by now. */
 export interface Manner {
-  /** What the child becomes before it becomes the command; null: nothing (straight). */
+  readonly host: HostKind;
+  /** What the child becomes before it becomes the command: a carrier's; else null. */
   readonly vehicle: Vehicle | null;
   readonly clone3: boolean;
   /** The clone puts the child into its cgroup, until it has been found that it does not. */
@@ -29,8 +30,10 @@ export interface Manner {
 /** A spawn as programs, laid out in an arena and ready to run. */
 export interface CompiledSpawn {
   readonly launch: ProgramBuilder;
-  /** The carrier's program; null when the child's part stands in the launch (straight). */
-  readonly carrier: ProgramBuilder | null;
+  /** What the child does, in a carrier or where it lies. */
+  readonly child: ProgramBuilder;
+  /** Whether a child beside Node has come as far as its execve; nothing else can be asked. */
+  readonly isReady: () => boolean;
   /** The mailbox in the launch's memory. */
   readonly mailbox: Mailbox;
   readonly slots: LaunchSlots;
@@ -54,6 +57,7 @@ const translated = (mailbox: Mailbox, distance: number): Mailbox => ({
   status: mailbox.status + distance,
   socket: mailbox.socket,
   go: mailbox.go === null ? null : mailbox.go + distance,
+  parent: mailbox.parent === null ? null : mailbox.parent + distance,
   entered: mailbox.entered + distance,
   pipes: mailbox.pipes.map((pair) => (pair === null ? null : pair + distance)),
 });
@@ -76,13 +80,12 @@ const usesCapabilities = (plan: SpawnPlan, placed: ReturnType<typeof place>): bo
   plan.idMap?.become.gid === 0;
 
 /**
- * Compiles a plan into the launch program and the carrier.
+ * Compiles a plan into what Node does and what the child does.
  *
  * @throws SpaceExhausted when the arena is too small
  */
 export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemory, arch: Arch): CompiledSpawn => {
-  const { vehicle, clone3, intoCgroup, mountApi, strays, environ, signals, measured } = manner;
-  const host = vehicle === null ? 'straight' : 'carrier';
+  const { host, vehicle, clone3, intoCgroup, mountApi, strays, environ, signals, measured } = manner;
   const placement = place(plan, host);
   const keepCapabilities =
     host === 'carrier' &&
@@ -91,52 +94,48 @@ export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemor
     plan.enter === null &&
     !isRootInside(plan) &&
     usesCapabilities(plan, placement);
-  const handlers = host === 'straight' && !clone3;
-  const child = {
+  const inNode = vehicle === null;
+  const { bytes, words, address } = arena;
+  const at = address + CARRIER_PREFIX_SIZE;
+  const base = inNode ? at : CARRIER_PROGRAM_BASE;
+  // The arena may serve for a carrier next: its prefix stays.
+  const child = new ProgramBuilder({ bytes, words, offset: CARRIER_PREFIX_SIZE, base, arch });
+  child.recordKind(RECORD_KIND.childFailed);
+  const inChild = addMailbox(child, plan);
+  const ready = addChild(child, inChild, {
     plan,
+    host,
     cloned: clone3 && intoCgroup,
-    handlers,
+    handlers: inNode && !clone3,
     placement,
     keptCapabilities: keepCapabilities,
     mountApi,
     strays,
-  } as const;
-  const { bytes, words, address } = arena;
-  const int32 = (at: number): number => bytes.readInt32LE(at - address);
-  const common = { plan, placement, keepCapabilities, clone3, intoCgroup, environ, signals, measured };
-
-  if (vehicle === null) {
-    // The arena may serve for a carrier next: its prefix stays.
-    const offset = CARRIER_PREFIX_SIZE;
-    const launch = new ProgramBuilder({ bytes, words, offset, base: address + offset, arch });
-    launch.recordKind(RECORD_KIND.launchFailed);
-    const mailbox = addMailbox(launch, plan);
-    const slots = addLaunch(launch, {
-      ...common,
-      mailbox,
-      carrier: null,
-      addChild: () => addChild(launch, mailbox, { ...child, envp: environ }),
-    });
-    launch.finish();
-    return { launch, carrier: null, mailbox, slots, int32, size: offset + launch.size };
-  }
-  const carrier = new ProgramBuilder({ bytes, words, offset: CARRIER_PREFIX_SIZE, base: CARRIER_PROGRAM_BASE, arch });
-  carrier.recordKind(RECORD_KIND.carrierFailed);
-  const inCarrier = addMailbox(carrier, plan);
-  addChild(carrier, inCarrier, { ...child, envp: environ === null ? null : carrier.base + HEADER.envp });
-  carrier.finish();
-  setProgramSize(bytes, carrier.size);
-  const mailbox = translated(inCarrier, address + CARRIER_PREFIX_SIZE - CARRIER_PROGRAM_BASE);
-  const end = CARRIER_PREFIX_SIZE + carrier.size;
+    envp: inNode || environ === null ? environ : base + HEADER.envp,
+  });
+  child.finish();
+  setProgramSize(bytes, child.size);
+  const mailbox = translated(inChild, at - base);
+  const end = CARRIER_PREFIX_SIZE + child.size;
   const offset = Math.ceil(end / 64) * 64;
   const launch = new ProgramBuilder({ bytes, words, offset, base: address + offset, arch });
   launch.recordKind(RECORD_KIND.launchFailed);
   const slots = addLaunch(launch, {
-    ...common,
+    plan,
+    placement,
+    keepCapabilities,
+    clone3,
+    intoCgroup,
+    environ,
+    signals,
+    measured,
     mailbox,
-    carrier: { image: { address, size: end }, vehicle },
-    addChild: () => {},
+    carrier: vehicle && { image: { address, size: end }, vehicle },
+    childProgram: at,
+    suspends: host !== 'beside',
   });
   launch.finish();
-  return { launch, carrier, mailbox, slots, int32, size: offset + launch.size };
+  const int32 = (where: number): number => bytes.readInt32LE(where - address);
+  const isReady = (): boolean => ready !== null && child.result(ready) === 0;
+  return { launch, child, isReady, mailbox, slots, int32, size: offset + launch.size };
 };

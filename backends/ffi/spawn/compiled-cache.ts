@@ -9,12 +9,21 @@ import { enteredFds, withoutFds } from './enter-ops.ts';
 /** A compiled spawn that lies in an arena of its own, with its memory as it was before it ran. */
 interface Entry {
   key: string | null;
+  /** A child may still be reading it. */
+  busy: boolean;
   readonly arena: Arena;
   compiled: CompiledSpawn | null;
   /** Where the arena's memory is, and the same as 32-bit numbers. */
   address: number;
   words: Int32Array;
   pristine: Int32Array;
+}
+
+/** A compiled spawn, until it is given back. */
+export interface Leased {
+  readonly compiled: CompiledSpawn;
+  /** To be called once, when no child reads this memory any more. */
+  readonly release: () => void;
 }
 
 /** How many compiled spawns are kept: the least lately used makes room. */
@@ -24,7 +33,7 @@ const LARGEST_KEPT = 65_536;
 
 const keyOf = (
   plan: SpawnPlan,
-  { vehicle, clone3, intoCgroup, mountApi, strays, environ, measured }: Manner,
+  { host, vehicle, clone3, intoCgroup, mountApi, strays, environ, measured }: Manner,
 ): string | null => {
   // A file has another name each time; the strays, and an environment that only process.env has, change.
   if (vehicle?.type === 'file' || strays !== null || (plan.env === null && environ === null)) return null;
@@ -33,7 +42,7 @@ const keyOf = (
   // What is mounted below a source, which goes by in a walk, changes.
   if (mountApi === 'path' && plan.mounts.length > 0) return null;
   const alike = plan.enter === null ? plan : { ...plan, enter: withoutFds(plan) };
-  return `${vehicle?.exec} ${clone3} ${intoCgroup} ${measured} ${JSON.stringify(alike)}`;
+  return `${host} ${vehicle?.exec} ${clone3} ${intoCgroup} ${measured} ${JSON.stringify(alike)}`;
 };
 
 /** Compiles spawns, and finds those again that it has compiled lately: a command is seldom started only once. */
@@ -45,15 +54,14 @@ export class CompiledCache {
     this.#host = host;
   }
 
-  /** The spawn, ready to run; valid until the next call. */
-  compile(plan: SpawnPlan, manner: Manner): Result<CompiledSpawn, number> {
+  /** The spawn, ready to run. */
+  compile(plan: SpawnPlan, manner: Manner): Result<Leased, number> {
     const key = keyOf(plan, manner);
-    const known = key === null ? undefined : this.#entries.find((entry) => entry.key === key);
+    const known = key === null ? undefined : this.#entries.find((entry) => entry.key === key && !entry.busy);
     if (known !== undefined && known.compiled !== null) {
-      this.#use(known);
       known.words.set(known.pristine);
       known.words.set(enteredFds(plan), (known.compiled.mailbox.entered - known.address) / 4);
-      return ok(known.compiled);
+      return ok(this.#lease(known, known.compiled));
     }
     const entry = this.#leastUsed();
     entry.key = null;
@@ -68,19 +76,31 @@ export class CompiledCache {
         entry.compiled = compiled;
         entry.pristine = entry.words.slice(0, Math.ceil(compiled.size / 4));
       }
-      this.#use(entry);
-      return compiled;
+      return this.#lease(entry, compiled);
     });
   }
 
+  #lease(entry: Entry, compiled: CompiledSpawn): Leased {
+    this.#use(entry);
+    entry.busy = true;
+    return { compiled, release: () => this.#release(entry) };
+  }
+
+  #release(entry: Entry): void {
+    entry.busy = false;
+    if (this.#entries.length <= MOST_ENTRIES) return;
+    this.#entries.splice(this.#entries.indexOf(entry), 1);
+    entry.arena.free();
+  }
+
   #leastUsed(): Entry {
-    const spare = this.#entries.find((entry) => entry.key === null);
+    const spare = this.#entries.find((entry) => entry.key === null && !entry.busy);
     if (spare !== undefined) return spare;
-    const oldest = this.#entries[MOST_ENTRIES - 1];
-    if (oldest !== undefined) return oldest;
+    const oldest = this.#entries.filter((entry) => !entry.busy).at(-1);
+    if (oldest !== undefined && this.#entries.length >= MOST_ENTRIES) return oldest;
     const none = new Int32Array(0);
     const arena = this.#host.makeArena();
-    const made: Entry = { key: null, arena, compiled: null, address: 0, words: none, pristine: none };
+    const made: Entry = { key: null, busy: false, arena, compiled: null, address: 0, words: none, pristine: none };
     this.#entries.push(made);
     return made;
   }

@@ -8,7 +8,8 @@ import { wordsOf } from '../native.ts';
 import { SpaceExhausted } from '../program/builder.ts';
 import { renderProgram } from '../program/render.ts';
 import { type CompiledSpawn, compileSpawn, spaceFor } from './compile.ts';
-import { isPlain, refuseStraight } from './straight.ts';
+import type { HostKind } from './placement.ts';
+import { hostFor, refuseStraight } from './straight.ts';
 
 /** Somewhere to pretend that the arena is; nothing is run there. */
 const PRETENDED_ADDRESS = 0x7f0000000000;
@@ -29,13 +30,20 @@ export const compileApart = (
   }
 };
 
+const CHILD = {
+  carrier: 'carrier, in a process with memory of its own:',
+  straight: 'child, in the memory of this process, which waits:',
+  beside: 'child, in the memory of this process, which goes on:',
+} as const satisfies Record<HostKind, string>;
+
 /** Prints the programs of a spawn. */
 export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError> => {
-  const way = wayFor(isPlain(plan));
-  const refusal = way?.straight === true ? refuseStraight(plan) : null;
+  const way = wayFor(hostFor(plan));
+  const refusal = way?.host === 'straight' ? refuseStraight(plan) : null;
   if (refusal !== null) return err(refusal);
   const vehicle = way?.make() ?? null;
-  const { launch, carrier } = compileApart(plan, arch, {
+  const { launch, child } = compileApart(plan, arch, {
+    host: way?.host ?? 'carrier',
     vehicle,
     clone3: true,
     intoCgroup: true,
@@ -46,7 +54,7 @@ export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError
     measured: false,
   });
   const parts = [`launch, in this process (host: ${way?.name}), one FFI call:`, renderProgram(launch.ops)];
-  if (carrier !== null) parts.push('', 'carrier, in a process with memory of its own:', renderProgram(carrier.ops));
+  parts.push('', CHILD[way?.host ?? 'carrier'], renderProgram(child.ops));
   const writes = mapWrites(plan.idMap);
   if (writes.length > 0) {
     parts.push('', 'while the carrier waits in its first read(go), this process:', ...writes.map(explainWrite));

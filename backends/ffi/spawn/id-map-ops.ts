@@ -1,7 +1,13 @@
 import { type IdMapPlan, idMapText } from '../../../lib/id-map.ts';
+import type { SpawnPlan } from '../../../lib/plan.ts';
 import type { Argument } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { addWriteFile } from './write-file.ts';
+
+/** The child of the launch writes its own maps, where it may, before anything else. */
+export const addEarlyIdMaps = (program: ProgramBuilder, { idMap, enter }: SpawnPlan, fail: Label): void => {
+  if (idMap?.writer === 'self' && enter === null) addOwnIdMaps(program, idMap, fail);
+};
 
 /**
  * The child writes its own maps: one line each, of its own ids.

@@ -3,6 +3,7 @@ import { CAPABILITY_VERSION_3, KERNEL_SIGSET_SIZE, POLL, PRCTL, SIG, SIGINFO, WA
 import { type Argument, int32At, NULL, num, resultOf, shown, words } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { jump } from './mount-target.ts';
+import { addParentDeath, parentFd } from './parent-ops.ts';
 
 /** The fds that init keeps: where it tells how the command ended, and where its signals come in. */
 const [TELL, SIGNALS] = [0, 1];
@@ -56,7 +57,15 @@ const addGiveUpPrivileges = (program: ProgramBuilder): void => {
 export const addInit = (
   program: ProgramBuilder,
   { init, parentDeathSignal }: SpawnPlan,
-  fds: { readonly tell: Argument; readonly others: readonly Argument[]; readonly strays: readonly number[] | null },
+  {
+    parent,
+    ...fds
+  }: {
+    readonly tell: Argument;
+    readonly others: readonly Argument[];
+    readonly strays: readonly number[] | null;
+    readonly parent: number | null;
+  },
   fail: Label,
 ): void => {
   if (!init) return;
@@ -71,9 +80,7 @@ export const addInit = (
   const expected = (onError: Label) => ({ onError, expected: true }) as const;
   // The keys of a terminal are for the command: what is in another group than the one in the foreground gets none.
   program.op('setpgid', [num(0), num(0)], QUIET);
-  if (parentDeathSignal !== null) {
-    program.op('prctl', [words(PRCTL.PR_SET_PDEATHSIG, PRCTL), num(parentDeathSignal)], QUIET);
-  }
+  addParentDeath(program, { parentDeathSignal }, parent, QUIET, () => jump(program, bye));
   addCloseAll(program, fds, bye);
   addGiveUpPrivileges(program);
   // Every signal is blocked since before the clone: here they wait until they are taken.
@@ -116,4 +123,5 @@ export const addInit = (
   // The exit code is the second byte of a wait status.
   program.op('exit_group', [int32At(status + 1, 'status >> 8')], QUIET);
   program.place(command);
+  if (parent !== null) program.op('close', [parentFd(parent)], QUIET);
 };

@@ -32,10 +32,12 @@ import type { Label, ProgramBuilder } from '../program/builder.ts';
 import { RECORD } from '../program/layout.ts';
 import { addKeepCapabilities } from './capability-ops.ts';
 import { addCgroupFd, clonesIntoCgroup } from './cgroup-ops.ts';
-import { childEndOffset, type Mailbox, SETUP_FAILED_CODE } from './child-program.ts';
+import { childEndOffset, type Mailbox } from './child-program.ts';
 import { enteredArguments, enteredFds } from './enter-ops.ts';
-import { addOwnIdMaps } from './id-map-ops.ts';
+import { addEarlyIdMaps } from './id-map-ops.ts';
+import { addOpenParent, parentFd } from './parent-ops.ts';
 import type { Placement } from './placement.ts';
+import { SETUP_FAILED_CODE } from './records.ts';
 import { CLONE_FLAGS } from './set-up-ops.ts';
 import { addSignal, addStatusReads, type StatusReads } from './status-pipe.ts';
 import { givenFds } from './stdio-ops.ts';
@@ -57,8 +59,12 @@ export interface LaunchContext {
   readonly placement: Placement;
   /** The mailbox in the launch's memory. */
   readonly mailbox: Mailbox;
-  /** null: the child's program follows in this one (straight). */
+  /** null: the child goes on with its program where that lies, in the caller's memory. */
   readonly carrier: { readonly image: CarrierImage; readonly vehicle: Vehicle } | null;
+  /** The header of the child's program. */
+  readonly childProgram: number;
+  /** The caller waits until the child has executed something, or ended: CLONE_VFORK. */
+  readonly suspends: boolean;
   readonly keepCapabilities: boolean;
   /** clone3(2), or clone(2) where there is no clone3 or a filter forbids it. */
   readonly clone3: boolean;
@@ -68,8 +74,6 @@ export interface LaunchContext {
   readonly environ: number | null;
   /** The status pipe is to send a signal when it has something to say. */
   readonly signals: boolean;
-  /** Appends the child's program; straight only. */
-  readonly addChild: () => void;
   /** Waits for the child's end and reads the clock: a measurement. */
   readonly measured: boolean;
 }
@@ -79,7 +83,7 @@ export interface LaunchSlots {
   /** The index of the op that clones. */
   readonly clone: number;
   readonly pidfd: number;
-  /** The reads of the status pipe; none where the child goes on in a carrier. */
+  /** The reads of the status pipe; none where the child's set-up may go on when the launch is done. */
   readonly status: StatusReads;
   readonly measurement: Measurement | null;
 }
@@ -149,9 +153,10 @@ interface CloneCall {
 }
 
 const layOutClone = (program: ProgramBuilder, context: LaunchContext, pidfd: number): CloneCall => {
-  const { placement, carrier, clone3, plan } = context;
+  const { placement, carrier, clone3, plan, suspends } = context;
   const intoCgroup = clone3 && context.intoCgroup && clonesIntoCgroup(plan);
-  let flags = CLONE.CLONE_VM | CLONE.CLONE_VFORK | CLONE.CLONE_PIDFD;
+  let flags = CLONE.CLONE_VM | CLONE.CLONE_PIDFD;
+  if (suspends) flags |= CLONE.CLONE_VFORK;
   for (const type of placement.clone) flags |= NAMESPACES[type].cloneFlag;
   const args = Array<number>(CLONE_ARGS.size / 8).fill(0);
   args[CLONE_ARGS.flags / 8] =
@@ -163,12 +168,13 @@ const layOutClone = (program: ProgramBuilder, context: LaunchContext, pidfd: num
 
 const addClone = (
   program: ProgramBuilder,
-  { placement, clone3, carrier }: LaunchContext,
+  { placement, clone3, carrier, childProgram }: LaunchContext,
   { flags, pidfd, intoCgroup, args }: CloneCall,
   fail: Label,
   child: Label,
 ): number => {
-  const options = { step: 'clone', onError: fail, onZero: child, namespaces: placement.clone } as const;
+  const goesOn = carrier === null ? { childProgram } : { onZero: child };
+  const options = { step: 'clone', onError: fail, namespaces: placement.clone, ...goesOn } as const;
   if (!clone3) {
     const named = words(flags | SIG.SIGCHLD, { ...CLONE_FLAGS, SIGCHLD: SIG.SIGCHLD });
     return program.op('clone', [named, NULL, shown(pidfd, '&pidfd')], options);
@@ -215,7 +221,7 @@ const addMeasurement = (
  * leaves the signal mask as it was; when it fails, it leaves no fd open.
  */
 export const addLaunch = (program: ProgramBuilder, context: LaunchContext): LaunchSlots => {
-  const { plan, mailbox, carrier, measured } = context;
+  const { plan, mailbox, carrier, suspends, measured } = context;
   const quiet = { onError: 'next' } as const;
   const fail = program.label();
   const child = program.label();
@@ -235,7 +241,8 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   const made = { step: 'prepare', onError: fail } as const;
   // Our end is looked at without waiting.
   program.op('pipe2', [shown(mailbox.status, 'status'), words(OPEN.O_CLOEXEC | OPEN.O_NONBLOCK, OPEN)], made);
-  if (context.signals && carrier !== null && !measured) addSignal(program, statusRead);
+  if (mailbox.parent !== null) addOpenParent(program, mailbox.parent, plan, { read: statusRead, write: statusWrite });
+  if (context.signals && (carrier !== null || !suspends) && !measured) addSignal(program, statusRead);
   if (mailbox.go !== null) program.op('pipe2', [shown(mailbox.go, 'go'), cloexec], made);
   for (const [fd, pair] of mailbox.pipes.entries()) {
     if (pair === null) continue;
@@ -261,6 +268,7 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
     if (executable !== null) program.op('close', [executable], quiet);
     if (cgroup !== null) program.op('close', [cgroup], quiet);
     program.op('close', [statusWrite], quiet);
+    if (mailbox.parent !== null) program.op('close', [parentFd(mailbox.parent)], quiet);
     if (mailbox.go !== null) program.op('close', [int32At(mailbox.go, 'go.r')], quiet);
     for (const [fd, pair] of mailbox.pipes.entries()) {
       if (pair !== null) program.op('close', [int32At(pair + childEndOffset(fd), `pipe${fd}`)], quiet);
@@ -271,7 +279,7 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   let measurement: Measurement | null = null;
   // The child of a straight launch has become the command, or has failed, when the clone returns; its end of the pipe may
   // be open a moment longer.
-  const status = carrier === null && !measured ? addStatusReads(program, statusRead, context.signals) : [];
+  const status = carrier === null && suspends && !measured ? addStatusReads(program, statusRead, context.signals) : [];
   if (measured) {
     measurement = addMeasurement(program, context, statusRead, resultOf(clone, 'child'), clock);
     program.op('close', [statusRead], quiet);
@@ -289,36 +297,31 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   restore();
   program.op('end', [], quiet);
 
+  if (executable === null) return { clone, pidfd, status, measurement };
   program.place(child);
   const childFail = program.label();
-  const { idMap } = plan;
-  if (idMap?.writer === 'self' && plan.enter === null) addOwnIdMaps(program, idMap, childFail);
+  addEarlyIdMaps(program, plan, childFail);
   if (context.keepCapabilities) addKeepCapabilities(program, childFail);
-  if (carrier !== null && executable !== null) {
-    const keep = (fd: Argument): void => {
-      program.op('fcntl', [fd, words(FCNTL.F_SETFD, FCNTL), num(0)], { step: 'stdio', onError: childFail });
-    };
-    // In the child's own fd table: in Node's they stay close-on-exec at every moment.
-    keep(statusWrite);
-    if (mailbox.go !== null) keep(int32At(mailbox.go, 'go.r'));
-    for (const fd of new Set(givenFds(plan))) keep(num(fd));
-    if (plan.enter !== null) enteredFds(plan).map(enteredArguments(plan.enter, mailbox.entered)).forEach(keep);
-    for (const [fd, pair] of mailbox.pipes.entries()) {
-      if (pair !== null) keep(int32At(pair + childEndOffset(fd), `pipe${fd}`));
-    }
-    // The carrier hands on what it was started with, where the plan does not say otherwise.
-    const { environ } = context;
-    const env = plan.env === null && environ !== null ? int64At(environ, 'environ') : program.strings([]);
-    program.op(
-      'execveat',
-      [executable, program.string(''), program.strings(['ns-carrier']), env, words(AT.AT_EMPTY_PATH, AT)],
-      { step: 'carrier', onError: childFail },
-    );
-  } else {
-    // Nobody but the caller may hold its end: that the caller is gone shows when "ready" cannot be written.
-    program.op('close', [statusRead], quiet);
-    context.addChild();
+  const keep = (fd: Argument): void => {
+    program.op('fcntl', [fd, words(FCNTL.F_SETFD, FCNTL), num(0)], { step: 'stdio', onError: childFail });
+  };
+  // In the child's own fd table: in Node's they stay close-on-exec at every moment.
+  keep(statusWrite);
+  if (mailbox.parent !== null) keep(parentFd(mailbox.parent));
+  if (mailbox.go !== null) keep(int32At(mailbox.go, 'go.r'));
+  for (const fd of new Set(givenFds(plan))) keep(num(fd));
+  if (plan.enter !== null) enteredFds(plan).map(enteredArguments(plan.enter, mailbox.entered)).forEach(keep);
+  for (const [fd, pair] of mailbox.pipes.entries()) {
+    if (pair !== null) keep(int32At(pair + childEndOffset(fd), `pipe${fd}`));
   }
+  // The carrier hands on what it was started with, where the plan does not say otherwise.
+  const { environ } = context;
+  const env = plan.env === null && environ !== null ? int64At(environ, 'environ') : program.strings([]);
+  program.op(
+    'execveat',
+    [executable, program.string(''), program.strings(['ns-carrier']), env, words(AT.AT_EMPTY_PATH, AT)],
+    { step: 'carrier', onError: childFail },
+  );
   program.place(childFail);
   program.op('write', [statusWrite, shown(program.record, '{failed}'), num(RECORD.size)], quiet);
   program.op('exit_group', [num(SETUP_FAILED_CODE)], quiet);

@@ -11,10 +11,11 @@ import { HEADER, RECORD } from '../program/layout.ts';
 import { clonesIntoCgroup } from './cgroup-ops.ts';
 import type { CompiledSpawn } from './compile.ts';
 import { CompiledCache } from './compiled-cache.ts';
+import { frozenEnv } from './environment.ts';
 import { stepFailed } from './failure.ts';
 import { mountApiFor, refuseByPath } from './mount-api.ts';
 import { type StatusPart, takeStatus } from './status-pipe.ts';
-import { isPlain, refuseStraight } from './straight.ts';
+import { hostFor, refuseStraight } from './straight.ts';
 
 /** A launch that has run: there is a child. Its memory is valid until the next program runs. */
 export interface Launch {
@@ -24,6 +25,8 @@ export interface Launch {
   /** What the status pipe has said already; its end is closed when it has ended. */
   readonly status: StatusPart;
   readonly way: Way;
+  /** To be called once, when the child has become the command or nothing. */
+  readonly release: () => void;
 }
 
 /** More than the kernel takes of argv and environment together, whatever the limits: 3/4 of _STK_LIM. */
@@ -41,9 +44,12 @@ const NO_MEMORY: OpInfo = { name: 'mmap', args: [], options: { step: 'prepare', 
 
 /** How clone is called here: clone3(2) until it has been found missing or forbidden. */
 let clone3Works = true;
+/** Whether a child may be cloned to run beside Node. */
+let besideWorks = true;
 
 interface Attempt {
   readonly compiled: CompiledSpawn;
+  readonly release: () => void;
   /** The op that failed, in Node or in the child before its carrier ran; null when none did. */
   readonly failed: { readonly op: OpInfo; readonly index: number; readonly errno: number } | null;
   readonly cloned: number;
@@ -70,6 +76,7 @@ const attempt = (
   const vehicle = way.make();
   const strays = host.strays();
   const manner = {
+    host: way.host,
     vehicle,
     clone3,
     intoCgroup,
@@ -81,7 +88,7 @@ const attempt = (
   };
   return cacheOf(host)
     .compile(plan, manner)
-    .map((compiled) => {
+    .map(({ compiled, release }) => {
       const { launch, slots } = compiled;
       host.run(launch.base);
       const record = launch.base + HEADER.record;
@@ -89,7 +96,7 @@ const attempt = (
       const op = launch.ops[index];
       const failed = op === undefined ? null : { op, index, errno: launch.read64(record + RECORD.errno) };
       // Until the clone is reached its result reads as -1, which only together with a failed op means an error.
-      return { compiled, failed, cloned: launch.result(slots.clone) };
+      return { compiled, release, failed, cloned: launch.result(slots.clone) };
     });
 };
 
@@ -131,18 +138,30 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
   if (stringBytes(plan) > MOST_STRING_BYTES) return err(execFailed(plan.command, ERRNO.E2BIG));
   const byPath = mountApiFor(host, plan) === 'path' ? refuseByPath(plan) : null;
   if (byPath !== null) return err(byPath);
-  const plain = isPlain(plan);
+  const wanted = hostFor(plan);
+  let beside = wanted === 'beside' && besideWorks && host.mayShare();
+  const frozen = beside && plan.env === null && !measured ? frozenEnv() : plan.env;
+  if (frozen === null && !measured) beside = false;
   let clone3 = clone3Works;
   let intoCgroup = true;
   let busy = 0;
   for (;;) {
-    const way = wayFor(plain);
+    const way = wayFor(wanted === 'beside' && !beside ? 'carrier' : wanted);
     if (way === undefined) throw new TypeError('There is always a way left');
-    const refusal = way.straight ? refuseStraight(plan) : null;
+    const refusal = way.host === 'straight' ? refuseStraight(plan) : null;
     if (refusal !== null) return err(refusal);
-    const tried = attempt(host, plan, way, { clone3, intoCgroup }, measured);
+    const tried = attempt(
+      host,
+      way.host === 'beside' ? { ...plan, env: frozen } : plan,
+      way,
+      { clone3, intoCgroup },
+      measured,
+    );
     if (tried.isErr()) return err(stepFailed(NO_MEMORY, tried.error));
-    const { compiled, failed, cloned } = tried.value;
+    const { compiled, release, failed, cloned } = tried.value;
+    // Only a child beside Node reads its memory when the launch is done.
+    const isRead = way.host === 'beside' && failed === null && !measured;
+    if (!isRead) release();
     const { slots, int32 } = compiled;
     const inNode = failed !== null && failed.index <= slots.clone;
     const inClone = failed !== null && failed.index === slots.clone;
@@ -151,7 +170,12 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
       intoCgroup = false;
       continue;
     }
-    const refusals = way.straight ? STRAIGHT_CLONE3_REFUSALS : CLONE3_REFUSALS;
+    const refusals = way.host === 'carrier' ? CLONE3_REFUSALS : STRAIGHT_CLONE3_REFUSALS;
+    if (inClone && way.host === 'beside' && refusals.includes(failed.errno)) {
+      // Without CLONE_CLEAR_SIGHAND a handler of Node's could run in the child; or it is something else that is refused.
+      beside = false;
+      continue;
+    }
     if (failed !== null && inNode && failed.index === slots.clone && clone3 && refusals.includes(failed.errno)) {
       clone3 = false;
       continue;
@@ -167,8 +191,12 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
     }
     if (failed !== null && inNode) return err(stepFailed(failed.op, failed.errno));
     if (!clone3) clone3Works = false;
+    if (wanted === 'beside' && !beside) besideWorks = false;
     const status = takeStatus(compiled.launch, slots.status);
-    return ok({ compiled, pid: cloned, pidfd: int32(slots.pidfd), status, way });
+    return ok({
+      ...{ compiled, pid: cloned, pidfd: int32(slots.pidfd), status, way },
+      release: isRead ? release : () => {},
+    });
   }
 };
 

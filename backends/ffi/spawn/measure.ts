@@ -25,17 +25,18 @@ export const measure = (host: Host, plan: SpawnPlan): Result<SpawnTiming, Launch
   // How the command ended is told to who has time to listen.
   if (plan.init) return err(unsupported('ffi', 'measuring with init', 'a spec without it, or a clock around run()'));
   return launchPlan(host, plan, true).andThen(({ compiled, pid }): Result<SpawnTiming, LaunchError | ExitLost> => {
-    const { launch, carrier, slots } = compiled;
+    const { launch, child, slots } = compiled;
     const { measurement } = slots;
     if (measurement === null) return err(exitLost(pid));
     const { failure, ready, candidates } = readStatus(reportOf(launch, measurement));
     const status = exitStatus(launch.read32(measurement.waitStatus), readUsage(launch, measurement.rusage));
     if (failure !== null) {
-      const op = (failure.kind === RECORD_KIND.carrierFailed ? carrier : launch)?.ops[failure.op];
+      const op = (failure.kind === RECORD_KIND.childFailed ? child : launch).ops[failure.op];
       if (op === undefined) return err(carrierKilled('sent a report that cannot be read'));
       return err(childFailed(plan, op, failure.errno, candidates));
     }
-    if (!ready) return err(carrierKilled(status.type === 'killed' ? `was killed by ${status.signal}` : 'ended'));
+    if (!ready && !compiled.isReady())
+      return err(carrierKilled(status.type === 'killed' ? `was killed by ${status.signal}` : 'ended'));
     const [before, cloned, reaped] = measurement.clock;
     return ok({
       cloneNs: nanoseconds(launch, before, cloned),

@@ -1,8 +1,11 @@
 import { NAMESPACE_TYPES, type NamespaceType } from '../../../lib/namespace.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
 
-/** Where the set-up of a child is done: in a carrier, or in Node's own memory between clone3 and execve. */
-export type HostKind = 'carrier' | 'straight';
+/**
+ * Where the set-up of a child is done: in a carrier, or in Node's own memory between clone3 and execve, either while Node
+ * waits (`straight`) or while it goes on (`beside`).
+ */
+export type HostKind = 'carrier' | 'straight' | 'beside';
 
 /** Which namespace is made where. */
 export interface Placement {

@@ -4,8 +4,8 @@ import { RECORD } from '../program/layout.ts';
 export const RECORD_KIND = {
   /** An op of the launch program failed, in Node or in the child before it became the carrier. */
   launchFailed: 1,
-  /** An op of the carrier's program failed. */
-  carrierFailed: 2,
+  /** An op of the child's program failed. */
+  childFailed: 2,
   /** Everything is done but execve. */
   ready: 3,
   /** The user namespace is made, and waits for its maps. */
@@ -15,6 +15,9 @@ export const RECORD_KIND = {
   /** The same by the clone itself: what /proc/self says out here. */
   pidText: 6,
 } as const;
+
+/** The exit code of a child that never became the command; nobody sees it but strace. */
+export const SETUP_FAILED_CODE = 125;
 
 /** One record from the status pipe. */
 interface StatusRecord {

@@ -1,13 +1,14 @@
 import { NAMESPACES, type NamespaceType } from '../../../lib/namespace.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
-import { CLONE, FUTEX, MOUNT, OPEN, PRCTL, SIG } from '../abi/constants.ts';
+import { CLONE, MOUNT, OPEN, SIG } from '../abi/constants.ts';
 import type { Argument } from '../program/argument.ts';
-import { addressOfOp, int32At, NULL, num, shown, words } from '../program/argument.ts';
+import { int32At, NULL, num, shown, words } from '../program/argument.ts';
 import type { Label, ProgramBuilder } from '../program/builder.ts';
-import { OP, RECORD } from '../program/layout.ts';
+import { RECORD } from '../program/layout.ts';
+import { addParentDeath } from './parent-ops.ts';
 import type { Placement } from './placement.ts';
 import { addUmask } from './process-ops.ts';
-import { RECORD_KIND } from './records.ts';
+import { RECORD_KIND, SETUP_FAILED_CODE } from './records.ts';
 
 /** The names of all clone flags. */
 export const CLONE_FLAGS = {
@@ -174,27 +175,14 @@ export const addNames = (
   }
 };
 
-/** The parent has a number in the child's pid namespace: it is neither out of sight, nor an init that took its place. */
-const seesParent = ({ namespaces, enter, init }: SpawnPlan): boolean =>
-  !init && !namespaces.includes('pid') && enter?.joins.some(({ type }) => type === 'pid') !== true;
-
 /** The rest of what a process is: its parent's death, session and working directory. */
-export const addProcess = (program: ProgramBuilder, plan: SpawnPlan, fail: Label): void => {
-  const { parentDeathSignal, detached, pty, cwd } = plan;
-  if (parentDeathSignal !== null) {
-    const options = { step: 'parent-death', onError: fail } as const;
-    program.op('prctl', [words(PRCTL.PR_SET_PDEATHSIG, PRCTL), num(parentDeathSignal)], options);
-    // A parent that is gone by now has closed its end of the status pipe, and the write of "ready" finds out; but for a moment
-    // the thread is gone, and others of its process still hold that end.
-    if (seesParent(plan)) {
-      const parent = program.op('getppid', [], options);
-      const compare = words(FUTEX.FUTEX_CMP_REQUEUE | FUTEX.FUTEX_PRIVATE_FLAG, FUTEX);
-      const other = shown(program.int32s(0), '&none');
-      // The one call that compares numbers: nobody waits there, and nobody is woken.
-      const args = [addressOfOp(parent, OP.result), compare, num(0), num(0), other, shown(process.pid, 'getpid()')];
-      program.op('futex', args, options);
-    }
-  }
+export const addProcess = (program: ProgramBuilder, plan: SpawnPlan, parent: number | null, fail: Label): void => {
+  const { detached, pty, cwd, init } = plan;
+  // With an init that is the parent, and its end the end of all.
+  const options = { step: 'parent-death', onError: fail } as const;
+  addParentDeath(program, plan, init ? null : parent, options, () => {
+    program.op('exit_group', [num(SETUP_FAILED_CODE)], { onError: 'next' });
+  });
   if (detached || pty !== null) program.op('setsid', [], { step: 'session', onError: fail });
   addUmask(program, plan, fail);
   if (cwd !== null) program.op('chdir', [program.string(cwd)], { step: 'cwd', onError: fail, path: cwd });

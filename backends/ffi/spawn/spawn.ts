@@ -120,8 +120,8 @@ const failureOf = (plan: SpawnPlan, compiled: CompiledSpawn, report: StatusRepor
   if (failure === null) {
     return carrierKilled(ended?.type === 'killed' ? `was killed by ${ended.signal}` : 'ended');
   }
-  const program = failure.kind === RECORD_KIND.carrierFailed ? compiled.carrier : compiled.launch;
-  const op = program?.ops[failure.op];
+  const program = failure.kind === RECORD_KIND.childFailed ? compiled.child : compiled.launch;
+  const op = program.ops[failure.op];
   if (op === undefined) return carrierKilled('sent a report that cannot be read');
   return childFailed(plan, op, failure.errno, candidates);
 };
@@ -137,7 +137,7 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   if (launched.isErr()) {
     return err(launched.error);
   }
-  const { compiled, pid, pidfd, status } = launched.value;
+  const { compiled, pid, pidfd, status, release } = launched.value;
   const { mailbox, int32 } = compiled;
   const statusFd = int32(mailbox.status);
   const go = mailbox.go === null ? null : int32(mailbox.go + 4);
@@ -149,6 +149,8 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   /** A signal that came while the process that goes on was not known yet. */
   let pending: number | null = null;
   let bytes: Buffer = Buffer.alloc(0);
+  /** What the child's memory says of it, while that could be read. */
+  let ready = false;
   let statusEnds: (bytes: Buffer) => void = () => {};
   const statusEnded = new Promise<Buffer>((resolve) => {
     statusEnds = resolve;
@@ -175,7 +177,11 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
       if (pending !== null) current.kill(SIG.SIGKILL).unwrapOr(undefined);
     }
     if (waiting) map();
-    if (ended) statusEnds(bytes);
+    if (ended) {
+      ready = compiled.isReady();
+      release();
+      statusEnds(bytes);
+    }
     // It may have ended before anybody knew its pid: its signal has come and gone.
     if (current !== first) reaper.look();
   };
@@ -190,7 +196,7 @@ export const launch = (host: Host, plan: SpawnPlan): Result<Launched, LaunchErro
   const settle = async (): Promise<Result<number, LaunchError>> => {
     const report = readStatus(await statusEnded);
     for (const one of before) await one.ended;
-    if (report.ready && report.failure === null) {
+    if ((ready || report.ready) && report.failure === null) {
       await executed(host, current.pid, () => current.isGone);
       // Not before somebody can listen: the end of a stream that ended earlier would go unheard.
       if (plan.pty !== null) {

@@ -2,6 +2,7 @@ import { type Unsupported, unsupported } from '../../../lib/errors.ts';
 import type { NamespaceType } from '../../../lib/namespace.ts';
 import { usesCaller } from '../../../lib/network.ts';
 import type { EnterPlan, SpawnPlan } from '../../../lib/plan.ts';
+import type { HostKind } from './placement.ts';
 
 /** Parts of a plan that are as well done in Node's memory: they change nothing but the child's own fds and directory. */
 const HARMLESS: readonly (keyof SpawnPlan)[] = [
@@ -25,12 +26,37 @@ const isHarmlessEntry = ({ joins, root: _, workingDirectory: __, ...rest }: Ente
   joins.every(({ type }) => HARMLESS_JOINS.includes(type)) && Object.values(rest).every(isNothing);
 
 /** Whether a child has nothing to do that takes a carrier: whatever else a plan asks for does. */
-export const isPlain = (plan: SpawnPlan): boolean => {
+const isPlain = (plan: SpawnPlan): boolean => {
   for (const [name, part] of Object.entries(plan)) {
     if (name === 'enter' && plan.enter !== null && isHarmlessEntry(plan.enter)) continue;
     if (!isNothing(part) && !(HARMLESS as readonly string[]).includes(name)) return false;
   }
   return true;
+};
+
+/** What a child may do beside Node as well: nothing of it changes the shared memory, or lets others see it. */
+const BESIDE: readonly (keyof SpawnPlan)[] = [
+  ...HARMLESS,
+  'namespaces',
+  'hostname',
+  'domainname',
+  'network',
+  'propagation',
+  'mounts',
+  'root',
+  'mountProc',
+  'idMap',
+];
+
+const hasOnly = (plan: SpawnPlan, parts: readonly string[]): boolean =>
+  Object.entries(plan).every(([name, part]) => isNothing(part) || parts.includes(name));
+
+/** Where the child of a plan is best hosted; a carrier is needed for what nobody has called harmless. */
+export const hostFor = (plan: SpawnPlan): HostKind => {
+  if (isPlain(plan)) return 'straight';
+  // The one takes a clone with memory of its own; with the other uid 0 inside is another user, a change of credentials.
+  const apart = plan.namespaces.includes('time') || plan.idMap?.writer === 'parent';
+  return hasOnly(plan, BESIDE) && !apart ? 'beside' : 'carrier';
 };
 
 const NEEDS = 'a carrier: an executable memfd, or a directory that files may be executed from';
