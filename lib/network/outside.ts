@@ -255,13 +255,15 @@ const connect = async (target: NetworkTarget, spec: OutsideSpec): Promise<Result
  * there, nothing was created), `setup-failed` with step `network` and what the tool said, what `enter` says, `aborted`
  * @example
  * ```ts
+ * // Needs pasta or slirp4netns, /dev/net/tun and a default route.
  * const result = await withNetwork(async (net) => {
- *   const outside = await connectOutside(net);
+ *   const outside = await connectOutside(net, { name: 'out0' });
  *   if (outside.isErr()) return outside.error.message;
- *   const page = await net.run('curl', ['-s', 'http://example.com/']);
+ *   const state = await readNetwork(net);
  *   outside.value.close();
- *   return page;
+ *   return state.map(({ links }) => links.map(({ name }) => name)).unwrapOr([]);
  * });
+ * console.log(result.isOk() ? result.value : result.error.message); // [ 'lo', 'out0' ]
  * ```
  * @see pasta(1), slirp4netns(1)
  */

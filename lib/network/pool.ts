@@ -242,11 +242,12 @@ const checkPool = (spec: PoolSpec): Result<void, InvalidOption> => {
  * @returns the pool, to be closed; or `invalid-option`
  * @example
  * ```ts
- * const pool = createPool({ size: 8, namespaces: ['net'], network: { loopback: true } });
+ * const pool = createPool({ size: 2, namespaces: ['user', 'net'], mapRootUser: true, network: { loopback: true } });
  * if (pool.isOk()) {
  *   const taken = await pool.value.take();
  *   if (taken.isOk()) {
- *     await taken.value.run('make', ['test']);
+ *     const ran = await taken.value.run('cat', ['/sys/class/net/lo/flags']);
+ *     console.log(ran.isOk() ? `${ran.value.stdout}`.trim() : ran.error.message); // 0x9
  *     taken.value.discard();
  *   }
  *   pool.value.close();

@@ -198,6 +198,7 @@ const build = async (
  * `enter` says. After an error nothing is left
  * @example
  * ```ts
+ * // Needs the ffi backend, veth and bridge.
  * const network = await createNetwork({
  *   nodes: {
  *     bridge: { interfaces: [{ type: 'bridge', name: 'br0' }] },
@@ -214,7 +215,8 @@ const build = async (
  *   },
  * });
  * if (network.isOk()) {
- *   const left = await network.value.node('left').run('ip', ['route']);
+ *   const state = await readNetwork(network.value.node('left'));
+ *   if (state.isOk()) console.log(state.value.links.map(({ name }) => name)); // [ 'lo', 'eth0' ]
  *   network.value.close();
  * }
  * ```

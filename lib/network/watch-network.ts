@@ -203,13 +203,19 @@ const open = async (
  * @returns the watcher, which hears of everything that changes from now on, to be closed; or what `readNetwork` says
  * @example
  * ```ts
- * const watcher = await watchNetwork();
- * if (watcher.isOk()) {
+ * // Needs ip.
+ * const result = await withNetwork(async (net) => {
+ *   const watcher = await watchNetwork(net);
+ *   if (watcher.isErr()) return watcher.error.message;
+ *   const down = await net.run('ip', ['link', 'set', 'lo', 'down']);
+ *   if (down.isErr()) return down.error.message;
  *   for await (const event of watcher.value) {
- *     if (event.type === 'link-changed') console.log(event.link.name, event.link.state);
- *     if (event.type === 'failed') console.error(event.error.message);
+ *     if (event.type === 'link-changed') return `${event.link.name} is ${event.link.state}`;
+ *     if (event.type === 'failed') return event.error.message;
  *   }
- * }
+ *   return 'closed';
+ * });
+ * console.log(result.isOk() ? result.value : result.error.message); // lo is down
  * ```
  * @see rtnetlink(7), ip-monitor(8)
  */

@@ -14,12 +14,19 @@ import { createNetwork } from './virtual-network.ts';
  * @returns what `use` returned; or why there is no network, and `use` was not called
  * @example
  * ```ts
+ * import { once } from 'node:events';
+ *
+ * const server = `require('http').createServer((_, page) => page.end('hello')).listen(8080, () => console.log('ready'))`;
+ * const client = `fetch('http://127.0.0.1:8080/').then((page) => page.text()).then(console.log)`;
  * const result = await withNetwork(async (net) => {
- *   const server = await net.spawn('node', ['server.js']); // listens on 127.0.0.1:8080, whoever else does
- *   const page = await net.run('curl', ['http://127.0.0.1:8080/']);
- *   if (server.isOk()) await server.value[Symbol.asyncDispose]();
- *   return page;
+ *   const serving = await net.spawn(process.execPath, ['-e', server]);
+ *   if (serving.isErr()) return serving.error.message;
+ *   if (serving.value.stdout !== null) await once(serving.value.stdout, 'data');
+ *   const page = await net.run(process.execPath, ['-e', client]);
+ *   await serving.value[Symbol.asyncDispose]();
+ *   return page.isOk() ? `${page.value.stdout}`.trim() : page.error.message;
  * });
+ * console.log(result.isOk() ? result.value : result.error.message); // hello
  * ```
  */
 export const withNetwork = <T>(

@@ -112,13 +112,17 @@ const listen = (
  * CAP_SYS_ADMIN, and the ffi backend. The namespaces end with the thread.
  * @example
  * ```ts
- * const worker = new NamespaceWorker(new URL('./server.js', import.meta.url), {
+ * // Needs root, and the ffi backend.
+ * const module = `import { hostname } from 'node:os';
+ *   import { parentPort } from 'node:worker_threads';
+ *   parentPort.postMessage(hostname());`;
+ * const worker = new NamespaceWorker(new URL(`data:text/javascript,${encodeURIComponent(module)}`), {
  *   namespaces: ['net', 'uts'],
  *   network: { loopback: true },
- *   hostname: 'a',
+ *   hostname: 'inside',
  * });
- * const moved = await worker.moved;
- * if (moved.isErr()) console.error(moved.error.message);
+ * worker.on('message', (name) => console.log(name)); // inside
+ * worker.on('error', (error) => console.error(error.message));
  * ```
  * @see unshare(2)
  */

@@ -15,21 +15,57 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import ts from 'typescript';
 import * as door from '../../lib/index.ts';
+import { unmet } from '../contract/caller.ts';
 import { plainEnv } from '../plain-env.ts';
 
 const canNest = spawnSync('unshare', ['-Ur', 'true'], { stdio: 'ignore' }).status === 0;
-const skip = canNest ? false : 'no user namespace can be made here with unshare(1)';
+const cannotNest = canNest ? null : 'no user namespace can be made here with unshare(1)';
 
-/** A piece of TypeScript that somebody may copy, and what it says that it prints. */
+/** A piece of TypeScript that somebody may copy, and what it says that it prints and needs. */
 interface Example {
   readonly from: string;
   readonly code: string;
   readonly prints: string;
+  /** The sentence behind "Needs". */
+  readonly needs: string;
 }
 
+const NEEDS = /^\/\/ Needs (.*)\.$/m;
+
 const example = (from: string, code: string): Example => {
-  const said = [...code.matchAll(/(?:^|; )\/\/ (.*)$/gm)].map(([, line]) => line).join('\n');
-  return { from, code, prints: said };
+  const said = [...code.replace(NEEDS, '').matchAll(/(?:^|; )\/\/ (.*)$/gm)].map(([, line]) => line).join('\n');
+  return { from, code, prints: said, needs: NEEDS.exec(code)?.[1] ?? '' };
+};
+
+/** What an example may need, and why it is not to be had here. */
+const WANTING: Readonly<Record<string, () => string | null>> = {
+  root: () => unmet('root'),
+  'the ffi backend': () =>
+    door.openBackend('ffi').match(
+      () => null,
+      ({ message }) => message,
+    ),
+  '/dev/net/tun': () => (existsSync('/dev/net/tun') ? null : 'there is no /dev/net/tun'),
+  'a default route': () =>
+    /^\w+\t0{8}\t/m.test(readFileSync('/proc/net/route', 'utf8')) ? null : 'this machine has no default route',
+  veth: () => unmet('link:veth'),
+  bridge: () => unmet('link:bridge'),
+  ip: () => unmet('tool:ip'),
+  pasta: () => unmet('tool:pasta'),
+  slirp4netns: () => unmet('tool:slirp4netns'),
+};
+
+/** Every need has to be met, by one of its alternatives. */
+const whyNot = (needs: string): string | null => {
+  for (const need of needs === '' ? [] : needs.split(/, and |, | and /)) {
+    const reasons = need.split(' or ').map((one) => {
+      const why = WANTING[one];
+      if (why === undefined) throw new Error(`An example needs "${one}", which is not known`);
+      return why();
+    });
+    if (!reasons.includes(null)) return reasons.join('; ');
+  }
+  return cannotNest;
 };
 
 const fromMarkdown = (file: string): Example[] =>
@@ -46,7 +82,7 @@ const fromDocComments = (file: string): Example[] =>
 const EXAMPLES = [
   ...fromMarkdown('README.md'),
   ...fromMarkdown('docs/ipc.md'),
-  ...['lib', 'lib/inspect', 'lib/ipc'].flatMap((room) =>
+  ...['lib', 'lib/inspect', 'lib/ipc', 'lib/network', 'lib/thread'].flatMap((room) =>
     readdirSync(room)
       .filter((name) => name.endsWith('.ts'))
       .flatMap((name) => fromDocComments(`${room}/${name}`)),
@@ -63,36 +99,45 @@ const installed = (): string => {
   return root;
 };
 
-/** Compiles a file strictly, in place. */
-const compile = (file: string): readonly string[] => {
-  const program = ts.createProgram([file], {
+const nameOf = (index: number): string => `example-${index}`;
+
+/** Compiles all examples strictly, in place, and tells what is wrong with each. */
+const compileAll = (root: string): readonly (readonly string[])[] => {
+  for (const [index, { code }] of EXAMPLES.entries()) writeFileSync(join(root, `${nameOf(index)}.mts`), code);
+  const files = EXAMPLES.map((_, index) => join(root, `${nameOf(index)}.mts`));
+  const program = ts.createProgram(files, {
     strict: true,
     target: ts.ScriptTarget.ES2022,
     lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
     module: ts.ModuleKind.NodeNext,
+    moduleDetection: ts.ModuleDetectionKind.Force,
     types: ['node'],
-    typeRoots: [join(dirname(file), 'node_modules/@types')],
+    typeRoots: [join(root, 'node_modules/@types')],
     skipLibCheck: true,
   });
   const { diagnostics } = program.emit();
-  return [...ts.getPreEmitDiagnostics(program), ...diagnostics].map(({ messageText }) =>
-    ts.flattenDiagnosticMessageText(messageText, '\n'),
+  const all = [...ts.getPreEmitDiagnostics(program), ...diagnostics];
+  // What belongs to no file is everybody's.
+  return files.map((name) =>
+    all
+      .filter(({ file }) => file === undefined || file.fileName === name)
+      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n')),
   );
 };
 
+const root = installed();
+t.teardown(() => rmSync(root, { recursive: true }));
+const complaints = compileAll(root);
+
 t.test('README and doc comments have examples', async (t) => {
   const sources = EXAMPLES.map(({ from }) => from);
-  for (const source of ['README.md', 'lib/spawn.ts', 'lib/run.ts']) t.ok(sources.includes(source), source);
+  for (const source of ['README.md', 'lib/spawn.ts', 'lib/network/pool.ts']) t.ok(sources.includes(source), source);
 });
 
-for (const [index, { from, code, prints }] of EXAMPLES.entries()) {
-  t.test(`${from}: the example compiles and prints what it says`, { skip }, async (t) => {
-    const root = installed();
-    t.teardown(() => rmSync(root, { recursive: true }));
-    const file = join(root, `example-${index}.mts`);
-    writeFileSync(file, code);
-    t.same(compile(file), [], 'types');
-    const { stdout } = await promisify(execFile)(process.execPath, [file.replace(/mts$/, 'mjs')], {
+for (const [index, { from, prints, needs }] of EXAMPLES.entries()) {
+  t.test(`${from}: the example compiles and prints what it says`, { skip: whyNot(needs) ?? false }, async (t) => {
+    t.strictSame(complaints[index], [], 'types');
+    const { stdout } = await promisify(execFile)(process.execPath, [`${nameOf(index)}.mjs`], {
       cwd: root,
       env: plainEnv(),
     });
