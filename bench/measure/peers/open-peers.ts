@@ -90,10 +90,9 @@ const openC = async (workshop: Workshop): Opening => {
   const compiler = found(['cc', 'gcc', 'clang']);
   if (compiler.isErr()) return err(compiler.error);
   const program = join(workshop.dir, 'clone3-loop');
-  const options = ['-O2', '-o', program, sourceOf('clone3-loop.c')];
-  // Shared libraries are mappings, each of which an exit counts: without them it is the kernel alone that is timed.
-  const alone = await build(compiler.value, ['-static', ...options]);
-  const built = alone.isOk() ? alone : await build(compiler.value, options);
+  // No library of C in the process: it is the kernel alone that is timed.
+  const alone = ['-nostdlib', '-static', '-ffreestanding', '-fno-stack-protector', '-fno-pie', '-no-pie'];
+  const built = await build(compiler.value, ['-O2', ...alone, '-o', program, sourceOf('clone3-loop.c')]);
   if (built.isErr()) return err(built.error);
   const line = `clone3(CLONE_VM|CLONE_VFORK), ${await versionOf(compiler.value, ['--version'])}`;
   return ok({ line, samplerOf: serve(workshop, program, [], readInside) });
