@@ -13,7 +13,7 @@ import type { SpawnPlan } from '../../lib/plan.ts';
 import type { Tools } from './tools.ts';
 
 /** The tools that masquerade. */
-type MasqueradeTools = Pick<Tools, 'nft' | 'iptables' | 'ip6tables'>;
+type MasqueradeTools = Pick<Tools, 'nft' | 'iptables' | 'ip6tables' | 'env'>;
 
 /** One thing that the first shell does for the network: the words of a tool, or a value for a file. */
 export type NetworkCall =
@@ -62,7 +62,7 @@ const route = ({ to, via, interface: through, metric }: RoutePlan): readonly str
 /** What nft(8) or iptables(8) has to do, whichever is there. */
 const masqueradeWords = (
   { interfaces, families }: MasqueradePlan,
-  { nft, iptables, ip6tables }: MasqueradeTools,
+  { nft, iptables, ip6tables, env }: MasqueradeTools,
 ): Result<readonly (readonly string[])[], Unsupported> => {
   if (nft !== null) {
     const rules = families.flatMap((family) => {
@@ -75,13 +75,16 @@ const masqueradeWords = (
     });
     return ok([[nft, rules.join('; ')]]);
   }
+  // The usual lock is root's own, and that of all networks: this one is a file that each network has.
+  const locking = env === null ? [] : [env.path, 'XTABLES_LOCKFILE=/proc/self/ns/net'];
   const missing = iptables === null || (families.includes(6) && ip6tables === null);
   if (missing) return err(unsupported('shell', 'masquerade', 'nft(8) or iptables(8)'));
   return ok(
     families.flatMap((family) =>
       interfaces.map((name) => [
+        ...locking,
         (family === 4 ? iptables : ip6tables) ?? '',
-        ...['-t', 'nat', '-A', 'POSTROUTING', '-o', name, '-j', 'MASQUERADE'],
+        ...['-w', '-t', 'nat', '-A', 'POSTROUTING', '-o', name, '-j', 'MASQUERADE'],
       ]),
     ),
   );

@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { createNetwork, explain, openBackend, type RunSpec, run } from '../../../lib/index.ts';
@@ -7,6 +11,7 @@ import { watchLeaks } from '../../leaks.ts';
 const isRoot = process.geteuid?.() === 0;
 const nft = toolPath('nft');
 const program = fileURLToPath(new URL('./fixtures/masquerade.js', import.meta.url));
+const iptables = fileURLToPath(new URL('./fixtures/iptables.js', import.meta.url));
 const FORWARDING = { sysctls: { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 } };
 
 watchLeaks(t);
@@ -78,6 +83,56 @@ for (const backend of ['ffi', 'shell'] as const) {
       t.equal(String(forwards._unsafeUnwrap().stdout), '1\n');
     },
   );
+}
+
+/** Where the shell backend looks for tools. */
+const DIRECTORIES = [
+  ...(process.env['PATH'] ?? '').split(':'),
+  '/usr/sbin',
+  '/usr/bin',
+  '/sbin',
+  '/bin',
+  '/usr/local/bin',
+];
+
+const whyNoIptables = (tool: string): string | false => {
+  const path = toolPath(tool);
+  if (path === null || toolPath('ip') === null) return `there is no ip and ${tool} in PATH`;
+  const words = [...(isRoot ? [] : ['-U', '-r']), '-n', path, '-w', '-t', 'nat', '-S'];
+  const env = { ...process.env, XTABLES_LOCKFILE: '/proc/self/ns/net' };
+  const { status, stderr } = spawnSync('unshare', words, { encoding: 'utf8', env });
+  return status === 0 ? false : `${tool} does not work here: ${stderr}`;
+};
+
+for (const kind of ['nft', 'legacy']) {
+  for (const rootless of [false, true]) {
+    const unable = rootless ? unmet('user-namespaces') : isRoot ? null : 'needs root';
+    const why = unable ?? whyNoIptables(`iptables-${kind}`);
+    t.test(
+      `network.masquerade is done by iptables-${kind} where there is no nft, ${rootless ? 'below a user namespace' : 'as root'}`,
+      { skip: skip || why },
+      async (t) => {
+        const bin = mkdtempSync(join(tmpdir(), 'ns-iptables-'));
+        t.teardown(() => rmSync(bin, { recursive: true }));
+        chmodSync(bin, 0o755);
+        for (const tool of ['iptables', 'ip6tables']) symlinkSync(toolPath(`${tool}-${kind}`) ?? '', join(bin, tool));
+        const found = DIRECTORIES.map((directory) => join(directory, 'nft')).filter((path) => existsSync(path));
+        const hidden = new Set(found.map((path) => realpathSync(path)));
+        const { stdout, stderr } = (
+          await run(process.execPath, [iptables, rootless ? 'rootless' : ''], {
+            backend: 'ffi',
+            namespaces: ['mnt', ...(isRoot ? [] : (['user'] as const))],
+            ...(isRoot ? {} : { mapRootUser: true }),
+            mounts: [...hidden].map((target) => ({ type: 'bind', source: '/dev/null', target })),
+            env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` },
+          })
+        )._unsafeUnwrap();
+        t.equal(String(stderr), '');
+        const rules = ['-P POSTROUTING ACCEPT', '-A POSTROUTING -o e0 -j MASQUERADE'];
+        t.strictSame(JSON.parse(String(stdout)), { v4: rules, v6: rules, same: true });
+      },
+    );
+  }
 }
 
 t.test('network.masquerade prints its rules when it is explained', async (t) => {

@@ -25,23 +25,29 @@ const NETWORK: NetworkSpec = {
   routes: [{ to: 'default', via: '192.0.2.1' }],
 };
 
+const expected = (tool: string) => ({
+  before: 'ENETUNREACH',
+  connected: 'hello',
+  loopback: 'refused',
+  after: 'ENETUNREACH',
+  child: 'ended with it',
+  killed: 'ended with the caller',
+  failed: ['setup-failed', 'network', `${tool}(1)`],
+  left: [],
+  leakedFds: 0,
+});
+
 for (const tool of ['pasta', 'slirp4netns'] as const) {
   const missing = toolPath(tool) === null ? `there is no ${tool} in PATH` : false;
+  const backends = toolPath('ip') === null ? (['ffi'] as const) : (['ffi', 'shell'] as const);
   t.test(`connectOutside() gives a network a way out by ${tool}`, { skip: skip || missing }, async (t) => {
     const spec: RunSpec = { namespaces: ['user', 'net'], mapRootUser: true, network: NETWORK, backend: 'ffi' };
-    const { stdout, stderr } = (await run(process.execPath, [program, tool], spec))._unsafeUnwrap();
-    t.equal(String(stderr), '');
-    t.strictSame(JSON.parse(String(stdout)), {
-      before: 'ENETUNREACH',
-      connected: 'hello',
-      loopback: 'refused',
-      after: 'ENETUNREACH',
-      child: 'ended with it',
-      killed: 'ended with the caller',
-      failed: ['setup-failed', 'network', `${tool}(1)`],
-      left: [],
-      leakedFds: 0,
-    });
+    const check = async (backend: string): Promise<void> => {
+      const { stdout, stderr } = (await run(process.execPath, [program, tool, backend], spec))._unsafeUnwrap();
+      t.equal(String(stderr), '', backend);
+      t.strictSame(JSON.parse(String(stdout)), expected(tool), backend);
+    };
+    await Promise.all(backends.map(check));
   });
 }
 
