@@ -44,7 +44,12 @@ const STEPS: Readonly<Partial<Record<SetupStep, readonly Failing[]>>> = {
   ],
   clone: [
     { spec: inside, rules: ['clone3=ENOSPC'], errno: 'ENOSPC' },
-    { spec: { ...inside, namespaces: [...inside.namespaces, 'time'] }, rules: ['clone=EAGAIN'], errno: 'EAGAIN' },
+    {
+      spec: { ...inside, namespaces: [...inside.namespaces, 'time'] },
+      env: { NS_FFI_HOST: 'memfd' },
+      rules: ['clone=EAGAIN'],
+      errno: 'EAGAIN',
+    },
   ],
   join: [{ spec: { enter: { types: ['uts'] } }, rules: ['setns=EINVAL'], errno: 'EINVAL' }],
   'target-root': [

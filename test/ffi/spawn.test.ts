@@ -97,11 +97,10 @@ t.test('spawn() takes a carrier for what would be unsafe in shared memory', asyn
   hosted(
     'beside',
     planOf({ namespaces: ['uts'], hostname: 'a' }),
-    planOf({ namespaces: ['user', 'pid', 'mnt', 'net'], mapRootUser: true, mountProc: true }),
+    planOf({ namespaces: ['user', 'pid', 'mnt', 'net', 'time'], mapRootUser: true, mountProc: true }),
   );
   hosted(
     'carrier',
-    planOf({ namespaces: ['user', 'time'] }),
     planOf({ namespaces: ['user'], uidMap: maps, gidMap: maps }),
     planOf({ namespaces: ['pid'], init: true }),
     planOf({ namespaces: ['uts'], uid: 1 }),

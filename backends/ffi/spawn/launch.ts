@@ -16,6 +16,7 @@ import { stepFailed } from './failure.ts';
 import { mountApiFor, refuseByPath } from './mount-api.ts';
 import { type StatusPart, takeStatus } from './status-pipe.ts';
 import { hostFor, refuseStraight } from './straight.ts';
+import { entersTimeOnExec } from './time-on-exec.ts';
 
 /** A launch that has run: there is a child. Its memory is valid until the next program runs. */
 export interface Launch {
@@ -139,7 +140,12 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
   const byPath = mountApiFor(host, plan) === 'path' ? refuseByPath(plan) : null;
   if (byPath !== null) return err(byPath);
   const wanted = hostFor(plan);
-  let beside = wanted === 'beside' && besideWorks && host.mayShare();
+  let beside =
+    wanted === 'beside' &&
+    besideWorks &&
+    host.mayShare() &&
+    // Else a time namespace takes a clone with memory of its own.
+    (!plan.namespaces.includes('time') || entersTimeOnExec(host));
   const frozen = beside && plan.env === null && !measured ? frozenEnv() : plan.env;
   if (frozen === null && !measured) beside = false;
   let clone3 = clone3Works;

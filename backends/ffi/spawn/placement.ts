@@ -69,7 +69,8 @@ export const place = ({ namespaces: types, enter, owner, init }: SpawnPlan, host
       host,
     );
   if (host === 'straight') return { clone: types, unshare: [], enters: false, nested: null, borrows: false };
-  const nested = types.includes('time');
+  // Beside Node it is the execve that enters a time namespace.
+  const nested = types.includes('time') && host === 'carrier';
   const inNested = (type: NamespaceType): boolean => nested && type === 'pid';
   return {
     clone: types.filter((type) => !DEAR.includes(type) && !inNested(type)),

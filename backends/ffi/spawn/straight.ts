@@ -54,9 +54,8 @@ const hasOnly = (plan: SpawnPlan, parts: readonly string[]): boolean =>
 /** Where the child of a plan is best hosted; a carrier is needed for what nobody has called harmless. */
 export const hostFor = (plan: SpawnPlan): HostKind => {
   if (isPlain(plan)) return 'straight';
-  // The one takes a clone with memory of its own; with the other uid 0 inside is another user, a change of credentials.
-  const apart = plan.namespaces.includes('time') || plan.idMap?.writer === 'parent';
-  return hasOnly(plan, BESIDE) && !apart ? 'beside' : 'carrier';
+  // With ranges uid 0 inside is another user: a change of credentials.
+  return hasOnly(plan, BESIDE) && plan.idMap?.writer !== 'parent' ? 'beside' : 'carrier';
 };
 
 const NEEDS = 'a carrier: an executable memfd, or a directory that files may be executed from';
