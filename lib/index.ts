@@ -99,7 +99,13 @@ export {
 export { NamespaceHandle } from './namespace-handle.ts';
 export { type NamespaceIds, namespaceIds } from './namespace-ids.ts';
 export { KeptNamespaces, type KeptRunSpec } from './network/kept.ts';
-export { connectOutside, OutsideConnection, type OutsideError, type OutsideSpec } from './network/outside.ts';
+export {
+  connectOutside,
+  type NodeOutside,
+  OutsideConnection,
+  type OutsideError,
+  type OutsideSpec,
+} from './network/outside.ts';
 export type { OutsideTool } from './network/outside-tools.ts';
 export { createPool, NamespacePool, type PoolError, PooledNamespaces, type PoolSpec } from './network/pool.ts';
 export type { NetworkTarget, ReadNetworkError } from './network/question.ts';

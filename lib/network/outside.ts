@@ -4,6 +4,7 @@ import { Child } from '../child.ts';
 import {
   type Aborted,
   aborted,
+  type InvalidOption,
   invalidOption,
   setupFailed,
   type Unsupported,
@@ -92,7 +93,8 @@ interface Found {
   readonly path: string;
 }
 
-const findTool = ({ name }: Backend, wanted: OutsideTool | undefined): Result<Found, Unsupported> => {
+/** The tool that will do it. */
+export const findTool = ({ name }: Backend, wanted: OutsideTool | undefined): Result<Found, Unsupported> => {
   const tools = wanted === undefined ? OUTSIDE_TOOLS : [wanted];
   for (const tool of tools) {
     const path = programInPath(tool);
@@ -101,7 +103,7 @@ const findTool = ({ name }: Backend, wanted: OutsideTool | undefined): Result<Fo
   return err(unsupported(name, 'a connection to outside', `${tools.map((tool) => `${tool}(1)`).join(' or ')} in PATH`));
 };
 
-const checkSpec = (spec: OutsideSpec): Result<void, OutsideError> => {
+const checkSpec = (spec: OutsideSpec): Result<void, InvalidOption> => {
   if (typeof spec !== 'object' || spec === null) return err(invalidOption('spec', spec, 'an object'));
   const { tool, name, signal } = spec;
   if (tool !== undefined && !OUTSIDE_TOOLS.includes(tool)) {
@@ -111,6 +113,26 @@ const checkSpec = (spec: OutsideSpec): Result<void, OutsideError> => {
   return signal === undefined || signal instanceof AbortSignal
     ? ok(undefined)
     : err(invalidOption('signal', signal, 'an AbortSignal'));
+};
+
+/** How a node of a declaration is connected: `true`, or by which tool, and the name of its interface. */
+export type NodeOutside = boolean | Pick<OutsideSpec, 'tool' | 'name'>;
+
+/** Checks what a declaration says of a connection; null: there is to be none. */
+export const planOutside = (
+  option: string,
+  value: NodeOutside | undefined,
+): Result<Pick<OutsideSpec, 'tool' | 'name'> | null, InvalidOption> => {
+  if (value === undefined || value === false) return ok(null);
+  if (value === true) return ok({});
+  if (typeof value !== 'object' || value === null) {
+    return err(invalidOption(option, value, 'true, false or an object: { tool, name }'));
+  }
+  const { tool, name } = value;
+  const spec = { ...(tool === undefined ? {} : { tool }), ...(name === undefined ? {} : { name }) };
+  return checkSpec(spec)
+    .map(() => spec)
+    .mapErr((error) => invalidOption(`${option}.${error.option}`, error.value, error.wanted));
 };
 
 /** Waits until a default route leads through the interface; false when the watcher was closed before. */

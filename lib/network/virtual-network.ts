@@ -1,6 +1,6 @@
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Masquerade } from '../backend.ts';
-import { type EnterError, type InvalidOption, invalidOption } from '../errors.ts';
+import { type InvalidOption, invalidOption } from '../errors.ts';
 import type { IpNetwork } from '../ip-address.ts';
 import type { CallerMasquerade, InterfaceOptions, InterfaceSpec, NetworkPlan, NetworkSpec } from '../network.ts';
 import { openBackend } from '../open.ts';
@@ -8,6 +8,15 @@ import { planMasquerade, planNetwork } from '../plan-network.ts';
 import type { BackendChoice } from '../spec.ts';
 import { KeptNamespaces, keepNew } from './kept.ts';
 import { masqueradeIn } from './masquerade.ts';
+import {
+  connectOutside,
+  findTool,
+  type NodeOutside,
+  type OutsideConnection,
+  type OutsideError,
+  type OutsideSpec,
+  planOutside,
+} from './outside.ts';
 
 /** One end of a veth pair whose other end is in another node. */
 export interface LinkSpec extends InterfaceOptions {
@@ -20,6 +29,11 @@ export interface LinkSpec extends InterfaceOptions {
 export interface NodeSpec extends Omit<NetworkSpec, 'interfaces'> {
   /** As of a spawn's `network`, and links to a node that stands before this one. */
   readonly interfaces?: readonly (InterfaceSpec | LinkSpec)[];
+  /**
+   * A way out by pasta(1) or slirp4netns(1), for as long as the whole lives: `true`, or by which of them, and the name of its
+   * interface, which is `tap0` else. See `connectOutside`; what that says of the calling thread is true here, too.
+   */
+  readonly outside?: NodeOutside;
 }
 
 /** Networks by name, in the order in which they are made. */
@@ -39,11 +53,17 @@ export interface VirtualNetworkSpec {
 /** Several network namespaces, each held until the whole is closed. */
 export class VirtualNetwork implements Disposable {
   readonly #nodes: ReadonlyMap<string, KeptNamespaces>;
+  readonly #outside: ReadonlyMap<string, OutsideConnection>;
   #masquerade: Masquerade | null;
 
   /** @internal */
-  constructor(nodes: ReadonlyMap<string, KeptNamespaces>, masquerade: Masquerade | null) {
+  constructor(
+    nodes: ReadonlyMap<string, KeptNamespaces>,
+    outside: ReadonlyMap<string, OutsideConnection>,
+    masquerade: Masquerade | null,
+  ) {
     this.#nodes = nodes;
+    this.#outside = outside;
     this.#masquerade = masquerade;
   }
 
@@ -58,8 +78,14 @@ export class VirtualNetwork implements Disposable {
     return node;
   }
 
+  /** The way out of a node that was declared with `outside`; null of another. */
+  outside(name: string): OutsideConnection | null {
+    return this.#outside.get(name) ?? null;
+  }
+
   /** Lets go of all nodes; each ends with the last process that is in it. */
   close(): void {
+    for (const connection of this.#outside.values()) connection.close();
     for (const node of this.#nodes.values()) node.close();
     this.#masquerade?.close();
     this.#masquerade = null;
@@ -78,6 +104,7 @@ interface NodePlan {
   readonly below: string | null;
   /** Networks that it has in common with the caller. */
   readonly shared: readonly IpNetwork[];
+  readonly outside: Pick<OutsideSpec, 'tool' | 'name'> | null;
 }
 
 /** The whole, checked. */
@@ -118,10 +145,19 @@ const planNode = (name: string, spec: NodeSpec, before: ReadonlySet<string>): Re
     interfaces.push({ ...own, type: 'veth', peer: { ...end, namespace: 'caller' } });
   }
   const listed = spec.interfaces === undefined || Array.isArray(spec.interfaces);
-  const network = { ...spec, ...(listed && spec.interfaces !== undefined ? { interfaces } : {}) } as NetworkSpec;
+  const { outside, ...declared } = spec;
+  const network = { ...declared, ...(listed && spec.interfaces !== undefined ? { interfaces } : {}) } as NetworkSpec;
   return planNetwork(network)
-    .map((plan) => ({ name, network, below, shared: below === null ? sharedOf(plan) : [] }))
-    .mapErr(({ option: inner, value, wanted }) => invalidOption(inner.replace(/^network/, option), value, wanted));
+    .mapErr(({ option: inner, value, wanted }) => invalidOption(inner.replace(/^network/, option), value, wanted))
+    .andThen((plan) =>
+      planOutside(`${option}.outside`, outside).map((way) => ({
+        name,
+        network,
+        below,
+        shared: below === null ? sharedOf(plan) : [],
+        outside: way,
+      })),
+    );
 };
 
 const planWhole = (spec: VirtualNetworkSpec): Result<WholePlan, InvalidOption> => {
@@ -156,12 +192,19 @@ const planWhole = (spec: VirtualNetworkSpec): Result<WholePlan, InvalidOption> =
 const build = async (
   { nodes: plans, masquerade: outward }: WholePlan,
   { rootless = process.geteuid?.() !== 0, backend }: VirtualNetworkSpec,
-): Promise<Result<VirtualNetwork, EnterError>> => {
+): Promise<Result<VirtualNetwork, OutsideError>> => {
+  const leading = plans.flatMap(({ name, outside: way }) => (way === null ? [] : [{ name, way }]));
+  for (const { way } of leading) {
+    const tool = openBackend(backend).andThen((known) => findTool(known.backend, way.tool));
+    if (tool.isErr()) return err(tool.error);
+  }
   const masquerade =
     outward === null ? ok(null) : openBackend(backend).andThen((known) => masqueradeIn(known.backend, outward));
   if (masquerade.isErr()) return err(masquerade.error);
   const nodes = new Map<string, KeptNamespaces>();
-  const network = new VirtualNetwork(nodes, masquerade.value);
+  const outside = new Map<string, OutsideConnection>();
+  const network = new VirtualNetwork(nodes, outside, masquerade.value);
+  const own = backend === undefined ? {} : { backend };
   for (const { name, network: own, below } of plans) {
     const [first] = nodes.values();
     const parent = below === null ? null : nodes.get(below);
@@ -173,7 +216,7 @@ const build = async (
         namespaces: makesUser ? ['net', 'user'] : ['net'],
         network: own,
         ...(makesUser ? { mapRootUser: true } : {}),
-        ...(backend === undefined ? {} : { backend }),
+        ...own,
       },
       inside,
     );
@@ -183,6 +226,14 @@ const build = async (
     }
     nodes.set(name, new KeptNamespaces(handles.value));
   }
+  for (const { name, way } of leading) {
+    const connection = await connectOutside(network.node(name), { ...way, ...own });
+    if (connection.isErr()) {
+      network.close();
+      return err(connection.error);
+    }
+    outside.set(name, connection.value);
+  }
   return ok(network);
 };
 
@@ -191,11 +242,11 @@ const build = async (
  *
  * @remarks Each node is a network namespace of its own, which lives until the whole is closed, without a process in it. A
  * link is a veth pair between a node and one that stands before it; a node may have several links, all to the same one,
- * so that the nodes form a tree: leaves at a bridge or a router, and further below. Nothing is connected to the host. Links
- * take the ffi backend.
+ * so that the nodes form a tree: leaves at a bridge or a router, and further below. Nothing is connected to the host but what
+ * says `outside`. Links take the ffi backend.
  * @param spec - the nodes; `rootless` makes them below a user namespace, which takes no privilege
  * @returns the networks, to be closed; or `invalid-option`, what `spawn` says (`setup-failed` with step `network`), what
- * `enter` says. After an error nothing is left
+ * `enter` says, and with `outside` what `connectOutside` says. After an error nothing is left
  * @example
  * ```ts
  * // Needs the ffi backend, veth and bridge.
@@ -222,7 +273,7 @@ const build = async (
  * ```
  * @see network_namespaces(7), veth(4)
  */
-export const createNetwork = (spec: VirtualNetworkSpec): ResultAsync<VirtualNetwork, EnterError> => {
+export const createNetwork = (spec: VirtualNetworkSpec): ResultAsync<VirtualNetwork, OutsideError> => {
   const plans = planWhole(spec);
   return new ResultAsync(plans.isErr() ? Promise.resolve(err(plans.error)) : build(plans.value, spec));
 };

@@ -1,8 +1,8 @@
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
-import type { EnterError } from '../errors.ts';
 import type { NetworkSpec } from '../network.ts';
 import type { KeptNamespaces } from './kept.ts';
-import { createNetwork } from './virtual-network.ts';
+import type { OutsideError } from './outside.ts';
+import { createNetwork, type NodeSpec } from './virtual-network.ts';
 
 /**
  * Gives a function a network of its own, and takes it away when that is done.
@@ -10,7 +10,7 @@ import { createNetwork } from './virtual-network.ts';
  * @remarks For tests: each has its own 127.0.0.1, so that suites run side by side on the same ports. What is to live in it
  * is started with `net.spawn` or `net.run`. Takes no privilege where ordinary users may make user namespaces.
  * @param use - what to do in it; what it throws comes through
- * @param network - what is in it; `lo` alone when left out
+ * @param network - what is in it; `lo` alone when left out. `outside: true` gives it a way out
  * @returns what `use` returned; or why there is no network, and `use` was not called
  * @example
  * ```ts
@@ -31,9 +31,9 @@ import { createNetwork } from './virtual-network.ts';
  */
 export const withNetwork = <T>(
   use: (net: KeptNamespaces) => PromiseLike<T> | T,
-  network: NetworkSpec = {},
-): ResultAsync<T, EnterError> => {
-  const run = async (): Promise<Result<T, EnterError>> => {
+  network: NetworkSpec & Pick<NodeSpec, 'outside'> = {},
+): ResultAsync<T, OutsideError> => {
+  const run = async (): Promise<Result<T, OutsideError>> => {
     const made = await createNetwork({ nodes: { net: network } });
     if (made.isErr()) return err(made.error);
     try {

@@ -81,7 +81,7 @@ const fromDocComments = (file: string): Example[] =>
 
 const EXAMPLES = [
   ...fromMarkdown('README.md'),
-  ...fromMarkdown('docs/ipc.md'),
+  ...['docs/ipc.md', 'docs/networks.md'].flatMap(fromMarkdown),
   ...['lib', 'lib/inspect', 'lib/ipc', 'lib/network', 'lib/thread'].flatMap((room) =>
     readdirSync(room)
       .filter((name) => name.endsWith('.ts'))

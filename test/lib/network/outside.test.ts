@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { connectOutside, type NetworkSpec, openBackend, type RunSpec, run, withNetwork } from '../../../lib/index.ts';
+import {
+  connectOutside,
+  createNetwork,
+  type NetworkSpec,
+  openBackend,
+  type RunSpec,
+  run,
+  withNetwork,
+} from '../../../lib/index.ts';
 import { toolPath, unmet } from '../../contract/caller.ts';
 import { watchLeaks } from '../../leaks.ts';
 
@@ -30,6 +38,7 @@ const expected = (tool: string) => ({
   connected: 'hello',
   loopback: 'refused',
   after: 'ENETUNREACH',
+  node: { answers: ['ENETUNREACH', 'hello'], other: null, broken: 'setup-failed' },
   child: 'ended with it',
   killed: 'ended with the caller',
   failed: ['setup-failed', 'network', `${tool}(1)`],
@@ -60,6 +69,15 @@ t.test('connectOutside() refuses what cannot be meant, by its name', async (t) =
   ] as const) {
     t.match((await connectOutside(process.pid, spec as never))._unsafeUnwrapErr(), { type: 'invalid-option', option });
   }
+  for (const [option, outside] of [
+    ['nodes.a.outside', 'pasta'],
+    ['nodes.a.outside', null],
+    ['nodes.a.outside.tool', { tool: 'curl' }],
+    ['nodes.a.outside.name', { name: 'a b' }],
+  ] as const) {
+    const refused = await createNetwork({ nodes: { a: { outside: outside as never } } });
+    t.match(refused._unsafeUnwrapErr(), { type: 'invalid-option', option });
+  }
 });
 
 t.test(
@@ -74,5 +92,9 @@ t.test(
       return refused.isErr() ? refused.error : null;
     });
     t.match(error._unsafeUnwrap(), { type: 'unsupported', needs: 'pasta(1) or slirp4netns(1) in PATH' });
+    process.env['PATH'] = '/nowhere';
+    const declared = await withNetwork(() => null, { outside: { tool: 'slirp4netns' } });
+    process.env['PATH'] = PATH;
+    t.match(declared._unsafeUnwrapErr(), { type: 'unsupported', needs: 'slirp4netns(1) in PATH' });
   },
 );
