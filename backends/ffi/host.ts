@@ -20,7 +20,7 @@ export interface Host {
   readonly environ: number | null;
   /** Runs a short program of calls. */
   readonly runCalls: (build: (program: ProgramBuilder) => void) => Result<ProgramBuilder, number>;
-  /** Whether a child may share Node's memory while Node goes on; the main thread's, which stays as long as the process. */
+  /** Whether a child may share Node's memory while Node goes on. */
   readonly mayShare: () => boolean;
   /** Fds that are open in Node, to be closed one by one; null where close_range(2) closes them. */
   readonly strays: () => readonly number[] | null;
@@ -93,7 +93,7 @@ const makeHost = ({ makeArena, run }: ProgramMemory, arch: Arch, environ: number
     environ,
     runCalls,
     mayShare: () => {
-      sharesSafely ??= isMainThread && probeShare();
+      sharesSafely ??= probeShare();
       return sharesSafely;
     },
     strays: () => {

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { threadId } from 'node:worker_threads';
+import { isMainThread, threadId } from 'node:worker_threads';
 import { ERRNO } from '../../../lib/errno.ts';
 import type { Vehicle } from '../spawn/launch-program.ts';
 import type { HostKind } from '../spawn/placement.ts';
@@ -65,7 +65,9 @@ export const remainingWays = (): readonly Way[] => {
 /** The way to take, where a child may be hosted so: what needs no carrier does without, if the machine may choose. */
 export const wayFor = (host: HostKind): Way | undefined => {
   if (host === 'straight' && isFree()) return STRAIGHT;
-  return host === 'beside' && process.env['NS_FFI_HOST'] === undefined ? BESIDE : remainingWays()[0];
+  // The memory of a worker thread ends with it.
+  const besideIsFree = isMainThread && process.env['NS_FFI_HOST'] === undefined;
+  return host === 'beside' && besideIsFree ? BESIDE : remainingWays()[0];
 };
 
 /** Remembers for good that a way is impossible here; false when there is no other. */

@@ -148,6 +148,7 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
     (!plan.namespaces.includes('time') || entersTimeOnExec(host));
   const frozen = beside && plan.env === null && !measured ? frozenEnv() : plan.env;
   if (frozen === null && !measured) beside = false;
+  let besideRefused = false;
   let clone3 = clone3Works;
   let intoCgroup = true;
   let busy = 0;
@@ -180,6 +181,7 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
     if (inClone && way.host === 'beside' && refusals.includes(failed.errno)) {
       // Without CLONE_CLEAR_SIGHAND a handler of Node's could run in the child; or it is something else that is refused.
       beside = false;
+      besideRefused = true;
       continue;
     }
     if (failed !== null && inNode && failed.index === slots.clone && clone3 && refusals.includes(failed.errno)) {
@@ -197,7 +199,7 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
     }
     if (failed !== null && inNode) return err(stepFailed(failed.op, failed.errno));
     if (!clone3) clone3Works = false;
-    if (wanted === 'beside' && !beside) besideWorks = false;
+    if (besideRefused) besideWorks = false;
     const status = takeStatus(compiled.launch, slots.status);
     return ok({
       ...{ compiled, pid: cloned, pidfd: int32(slots.pidfd), status, way },
