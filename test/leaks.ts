@@ -35,6 +35,9 @@ const openFds = (): Set<string> =>
   // The directory that is being read is itself open while it is.
   new Set(links('/proc/self/fd').filter((fd) => !fd.endsWith(`/proc/${process.pid}/fd`)));
 
+/** PF_KTHREAD in the flags of /proc/PID/stat: the kernel's own, most of what a small machine runs. */
+const KERNEL_THREAD = 0x20_0000;
+
 /** Descendants by parent, and orphans by the mark in their environment; zombies included. */
 const startedProcesses = (): Set<string> => {
   const mark = `${MARK}=${process.env[MARK]}`;
@@ -42,7 +45,8 @@ const startedProcesses = (): Set<string> => {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
     const stat = orNothing(() => readFileSync(`/proc/${pid}/stat`, 'utf8'), '');
     const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
-    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, parent, , , , , flags] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (Number(flags) & KERNEL_THREAD) continue;
     const marked = orNothing(() => readFileSync(`/proc/${pid}/environ`, 'utf8'), '')
       .split('\0')
       .includes(mark);

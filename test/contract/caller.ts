@@ -57,12 +57,23 @@ const once = <T>(compute: () => T): (() => T) => {
 };
 
 // Asked of a foreign tool: a defect of the library must not turn its own tests off.
-const whyNoUserNamespaces = once((): string | null => {
-  if (!existsSync('/proc/self/ns/user')) return 'this kernel has no user namespaces';
+const whyNotUnshared = (what: string, args: readonly string[]): string | null => {
   if (toolPath('unshare') === null) return null;
-  const probe = spawnSync('unshare', ['-U', '-r', 'true'], { encoding: 'utf8' });
-  return probe.status === 0 ? null : `no user namespaces here: ${probe.stderr.trim()}`;
-});
+  const probe = spawnSync('unshare', args, { encoding: 'utf8' });
+  return probe.status === 0 ? null : `no ${what} here: ${probe.stderr.trim()}`;
+};
+
+const whyNoUserNamespaces = once((): string | null =>
+  existsSync('/proc/self/ns/user')
+    ? whyNotUnshared('user namespaces', ['-U', '-r', 'true'])
+    : 'this kernel has no user namespaces',
+);
+
+const whyNoneNested = once(
+  (): string | null =>
+    whyNoUserNamespaces() ??
+    whyNotUnshared('user namespaces inside another one', ['-U', '-r', 'unshare', '-U', '-r', 'true']),
+);
 
 const whyNoIdRanges = once((): string | null => {
   if (!PRIVILEGED) return 'needs root';
@@ -113,6 +124,7 @@ export const unmet = (need: Need): string | null => {
   if (need === 'ordinary-user') return PRIVILEGED ? 'is about ordinary users' : null;
   if (need === 'namespaces') return PRIVILEGED ? null : whyNoUserNamespaces();
   if (need === 'user-namespaces') return whyNoUserNamespaces();
+  if (need === 'nested-user-namespaces') return whyNoneNested();
   if (need === 'id-ranges') return whyNoIdRanges();
   if (need === 'big-arguments') return whyNoBigArguments();
   const [kind, name = ''] = need.split(':');

@@ -8,6 +8,7 @@ import type { NamespaceType } from '../../lib/index.ts';
  * - `ordinary-user`: no CAP_SYS_ADMIN
  * - `namespaces`: root, or user namespaces for everybody
  * - `user-namespaces`: user namespaces for whoever runs this
+ * - `nested-user-namespaces`: user namespaces for who is in one, and so has no privilege on the machine
  * - `id-ranges`: CAP_SETUID over ids up to 200,000
  * - `ns:time`: a kernel with that namespace type
  * - `tool:ipcmk`: a program in PATH
@@ -18,6 +19,7 @@ export type Need =
   | 'ordinary-user'
   | 'namespaces'
   | 'user-namespaces'
+  | 'nested-user-namespaces'
   | 'id-ranges'
   | 'big-arguments'
   | `ns:${NamespaceType}`

@@ -23,7 +23,7 @@ export const boot = (
   log: string,
 ): Promise<string> =>
   new Promise((done) => {
-    const line = `console=${CONSOLE[arch]} quiet panic=-1 ${append} ${words}`;
+    const line = `console=${CONSOLE[arch]} quiet panic=-1 mitigations=off ${append} ${words}`;
     const [command = '', ...machine] = QEMU[arch];
     const devices = ['-m', '3072', '-smp', '2', '-nographic', '-no-reboot', '-nic', 'none'];
     const args = [...machine, ...devices, '-kernel', kernel, '-initrd', initramfs, '-append', line];

@@ -7,9 +7,13 @@ export const POLICIES = ['apparmor-no-userns', 'apparmor-no-capabilities', 'seli
 
 export type Policy = (typeof POLICIES)[number];
 
+export const BACKENDS = ['ffi', 'shell'] as const;
+
+export type Backend = (typeof BACKENDS)[number];
+
 export const CALLERS = ['root', 'user'] as const;
 
-/** Who runs ns-check in the guest. */
+/** Who runs ns-check and the contract suite in the guest. */
 export type Caller = (typeof CALLERS)[number];
 
 /** What ns-check is to say of a fault that a guest has. */
@@ -33,7 +37,7 @@ export interface Guest {
   readonly expected: Expected | null;
   /** What this kernel cannot do, and the cause that is to be named for it. */
   readonly lacks?: Readonly<Partial<Record<CheckName, string>>>;
-  /** Whether the contract suite is run, too: on both backends, as root and as an ordinary user. */
+  /** Whether the contract suite is run, too. */
   readonly hasContract: boolean;
 }
 
@@ -73,6 +77,7 @@ export const GUESTS: readonly Guest[] = [
     hasContract: true,
   },
   { name: '6.12', release: 'trixie', arch: 'amd64', expected: null, lacks: ALWAYS, hasContract: true },
+  { name: 'forky', release: 'forky', arch: 'amd64', expected: null, lacks: ALWAYS, hasContract: true },
   { name: '6.1-arm64', release: 'bookworm', arch: 'arm64', expected: null, lacks: NO_TMPFS_IDMAP, hasContract: true },
   {
     name: '6.12-apparmor',

@@ -20,21 +20,19 @@ const MODULES = ['overlay', 'llc', 'stp', 'bridge', 'veth', 'macvlan', 'dummy'];
 const LEFT_OUT =
   /^(?:@biomejs|@arethetypeswrong|@typescript|typescript|tshy|es-toolkit|@shikijs|zod|knip|react-dom|prismjs|highlight\.js|typedoc|oxc-.*|@oxc-.*|\.cache|publint|@gerrit0|@yuuang)$/;
 
-/** A kernel and its modules, as Debian packs it. */
+/** A kernel and its modules, as Debian packs it: in one package, or in one for each. */
 const fetchKernel = ({ release, arch }: Guest): { readonly image: string; readonly modules: string } => {
   const root = join(DIR, `kernel-${release}-${arch}`);
-  const find = () =>
-    existsSync(join(root, 'boot'))
-      ? readdirSync(join(root, 'boot')).find((file) => file.startsWith('vmlinuz'))
-      : undefined;
-  if (find() === undefined) {
-    const text = run('apt-cache', [...apt(release, arch), 'depends', `linux-image-cloud-${arch}`]);
-    const name = /Depends: (linux-image-\S+)/.exec(text)?.[1];
+  mkdirSync(root, { recursive: true });
+  const find = () => run('find', [root, '-name', 'vmlinuz*', '-type', 'f']).split('\n')[0] ?? '';
+  if (find() === '') {
+    const wantedBy = (name: string): string => run('apt-cache', [...apt(release, arch), 'depends', name]);
+    const name = /Depends: (linux-image-\S+)/.exec(wantedBy(`linux-image-cloud-${arch}`))?.[1];
     if (name === undefined) throw new Error(`linux-image-cloud-${arch} of ${release} depends on no kernel`);
-    unpack(release, arch, [name], root);
+    const parts = [...wantedBy(name).matchAll(/Depends: (linux-(?:binary|modules)-\S+)/g)].map(([, part = '']) => part);
+    unpack(release, arch, [name, ...parts], root);
   }
-  const modules = ['usr/lib/modules', 'lib/modules'].map((dir) => join(root, dir)).find(existsSync) ?? root;
-  return { image: join(root, 'boot', find() ?? ''), modules };
+  return { image: find(), modules: root };
 };
 
 const pack = (root: string, image: string): void => {

@@ -1,5 +1,6 @@
 import type { CheckReport } from '../../lib/index.ts';
-import { CALLERS, type Caller, type Guest } from './guests.ts';
+import { type ClaimEnd, claimsIn } from './claims.ts';
+import { BACKENDS, type Backend, CALLERS, type Caller, type Guest } from './guests.ts';
 
 /** One judgement of one guest. */
 export interface Row {
@@ -9,12 +10,20 @@ export interface Row {
   readonly isRight: boolean;
 }
 
-const BACKENDS = ['ffi', 'shell'] as const;
-type Backend = (typeof BACKENDS)[number];
+/** What is said of a guest, and what became of each claim in it. */
+interface Judged {
+  readonly rows: readonly Row[];
+  readonly claims: readonly ClaimEnd[];
+}
+
 type Subject = CheckReport['subjects'][number];
 
-const partOf = (text: string, caller: Caller, what: string): string =>
-  new RegExp(`NS-BEGIN ${caller} ${what}\n([\\s\\S]*?)NS-END`).exec(text)?.[1] ?? '';
+/** The lines that one program wrote. */
+const partOf = (text: string, caller: Caller, what: string): string => {
+  const tag = `NS ${caller} ${what}| `;
+  const lines = text.split('\n').filter((line) => line.startsWith(tag));
+  return lines.map((line) => line.slice(tag.length)).join('\n');
+};
 
 const reportIn = (json: string): CheckReport | null => {
   try {
@@ -84,26 +93,20 @@ const judgeCheck = (guest: Guest, text: string, caller: Caller, backend: Backend
   return [...rows, row(': remedy', remedy, expected.remedy.test(remedy))];
 };
 
-const judgeContract = (guest: Guest, text: string, caller: Caller, backend: Backend): Row => {
+const judgeContract = (guest: Guest, text: string, caller: Caller, backend: Backend): Judged => {
   const tap = partOf(text, caller, `contract ${backend}`);
-  const bad = [...tap.matchAll(/^ +not ok \d+ - (.*?)(?: # time.*)?$/gm)].map(([, title]) => title ?? '');
-  const count = (pattern: RegExp): number => [...tap.matchAll(pattern)].length;
-  // Claims stand two levels deep: a room, and a claim in it.
-  const skipped = count(/^ {4}ok \d+ - .* # SKIP/gm);
-  const passed = count(/^ {4}ok \d+ - /gm) - skipped;
-  const failed = count(/^ {4}not ok \d+ - /gm);
+  const claims = claimsIn(guest, tap, caller, backend);
+  const count = (wanted: ClaimEnd['outcome']): number => claims.filter(({ outcome }) => outcome === wanted).length;
   const isComplete = /^# \{.*\}$/m.test(tap) && /^1\.\.\d+$/m.test(tap);
-  const result = `${passed} claims hold, ${failed} do not, ${skipped} skipped${isComplete ? '' : '; not complete'}`;
-  return {
-    guest: guest.name,
-    judgement: `contract on ${backend} as ${caller}`,
-    result: bad.length === 0 ? result : `${result}: ${bad.slice(0, 12).join('; ')}`,
-    isRight: isComplete && bad.length === 0 && (passed > 0 || skipped > 0),
-  };
+  const counts = `${count('holds')} claims hold, ${count('FAILS')} do not, ${count('skipped')} skipped`;
+  const bad = [...tap.matchAll(/^ *not ok \d+ - (.*?)(?: # time.*)?$/gm)].map(([, title]) => title ?? '');
+  const result = [`${counts}${isComplete ? '' : '; not complete'}`, ...bad.slice(0, 12)].join('; ');
+  const isRight = isComplete && bad.length === 0 && count('holds') + count('skipped') > 0;
+  return { rows: [{ guest: guest.name, judgement: `contract on ${backend} as ${caller}`, result, isRight }], claims };
 };
 
-/** What a guest wrote, as one row for each judgement. */
-export const judge = (guest: Guest, text: string, seconds: number, hasContract: boolean): readonly Row[] => {
+/** What a guest wrote, as rows; `contract` are the backends that the contract suite was to run on. */
+export const judge = (guest: Guest, text: string, seconds: number, contract: readonly Backend[]): Judged => {
   const isDone = text.includes('NS-DONE');
   const result = isDone ? `yes, in ${seconds.toFixed(0)} s with all that follows` : text.slice(-300);
   const booted: Row = { guest: guest.name, judgement: 'boots, and powers off', result, isRight: isDone };
@@ -112,11 +115,10 @@ export const judge = (guest: Guest, text: string, seconds: number, hasContract: 
     guest.policy === undefined
       ? []
       : [{ guest: guest.name, judgement: `has ${guest.policy}`, result: isOn ? 'yes' : 'no', isRight: isOn }];
-  const pairs = CALLERS.flatMap((caller) => BACKENDS.map((backend) => [caller, backend] as const));
-  return [
-    booted,
-    ...policy,
-    ...pairs.flatMap(([caller, backend]) => judgeCheck(guest, text, caller, backend)),
-    ...(hasContract ? pairs.map(([caller, backend]) => judgeContract(guest, text, caller, backend)) : []),
-  ];
+  const checks = CALLERS.flatMap((caller) => BACKENDS.flatMap((backend) => judgeCheck(guest, text, caller, backend)));
+  const contracts = CALLERS.flatMap((caller) => contract.map((backend) => judgeContract(guest, text, caller, backend)));
+  return {
+    rows: [booted, ...policy, ...checks, ...contracts.flatMap(({ rows }) => rows)],
+    claims: contracts.flatMap(({ claims }) => claims),
+  };
 };

@@ -193,7 +193,7 @@ export const credentials: readonly Claim[] = [
   },
   {
     title: 'owner is who the user namespace belongs to, outside',
-    needs: ['root', 'id-ranges', 'user-namespaces', 'tool:setpriv', 'tool:nsenter'],
+    needs: ['root', 'id-ranges', 'nested-user-namespaces', 'tool:setpriv', 'tool:nsenter'],
     unsupportedOn: noIdsOnStraight,
     run: async (t, backend) => {
       const owner = { uid: 1_000, gid: 1_000 };

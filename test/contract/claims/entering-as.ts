@@ -74,7 +74,7 @@ export const enteringAs: readonly Claim[] = [
   },
   {
     title: 'userParent enters the user namespace that owns the others, or the parent of the one that is named',
-    needs: ['user-namespaces', 'tool:unshare'],
+    needs: ['nested-user-namespaces', 'tool:unshare'],
     unsupportedOn: NO_USER_STRAIGHT,
     run: async (t, backend) => {
       const target = await value(

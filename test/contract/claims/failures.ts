@@ -54,7 +54,7 @@ const refusesTime = (type: NamespaceType): Readonly<Record<string, string>> =>
 export const failures: readonly Claim[] = [
   {
     title: 'a user namespace where they are switched off is setup-failed with ENOSPC, and says why',
-    needs: ['user-namespaces'],
+    needs: ['nested-user-namespaces'],
     run: async (t, backend) => {
       const seen = await whereNobodyMay(backend, 'user');
       t.strictSame(

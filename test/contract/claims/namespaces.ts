@@ -213,7 +213,7 @@ export const namespaces: readonly Claim[] = [
   },
   {
     title: 'spawn() makes namespaces inside namespaces that it made',
-    needs: ['user-namespaces'],
+    needs: ['nested-user-namespaces'],
     run: async (t, backend) => {
       // A process in a user namespace starts another one in a user namespace.
       const seen = await report<{ depth: number; uid: string }>('nested', [backend]);

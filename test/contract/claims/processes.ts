@@ -73,6 +73,7 @@ export const processes: readonly Claim[] = [
   },
   {
     title: 'nice is the nice value of the command, not what is added to the own',
+    needs: ['namespaces'],
     run: async (t, backend) => {
       const nice = Math.max(getPriority(), 7);
       t.equal(await said('nice', [], { backend, nice }), String(nice));

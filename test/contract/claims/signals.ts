@@ -21,6 +21,15 @@ const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await sleep(5);
 };
 
+/** Whether a process has ended; it may be reaped between two looks. */
+const isOver = (pid: number): boolean => {
+  try {
+    return statusField('State', pid).startsWith('Z');
+  } catch {
+    return true;
+  }
+};
+
 const NO_SIGNALS = '0'.repeat(16);
 
 export const signals: readonly Claim[] = [
@@ -230,7 +239,7 @@ export const signals: readonly Claim[] = [
       t.equal(code, 0, 'Child.unref() lets the program end');
       t.match(statusField('State', pid), /^[^ZX]/, 'the command is still there');
       process.kill(pid, 'SIGKILL');
-      await until(() => !existsSync(`/proc/${pid}`) || statusField('State', pid).startsWith('Z'));
+      await until(() => isOver(pid));
     },
   },
 ];
