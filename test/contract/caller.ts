@@ -75,6 +75,20 @@ const whyNoneNested = once(
     whyNotUnshared('user namespaces inside another one', ['-U', '-r', 'unshare', '-U', '-r', 'true']),
 );
 
+const OVERLAY =
+  'mount -t tmpfs overlay /tmp && mkdir /tmp/a /tmp/b && mount -t overlay -o lowerdir=/tmp/a:/tmp/b overlay /tmp/a';
+
+const whyNoOverlay = once(
+  (): string | null =>
+    (PRIVILEGED ? null : whyNoUserNamespaces()) ??
+    whyNotUnshared('overlay', [...(PRIVILEGED ? [] : ['-U', '-r']), '-m', 'sh', '-c', OVERLAY]),
+);
+
+const MOUNT_SETATTR = 'my $path = ""; exit(syscall(442, -1, $path, 0, 0, 0) == -1 && $! + 0 == 38 ? 38 : 0)';
+
+/** Whether this kernel has mount_setattr(2), which another program asks it: ENOSYS is no. */
+export const hasMountSetattr = (): boolean => spawnSync('perl', ['-e', MOUNT_SETATTR]).status !== 38;
+
 const whyNoIdRanges = once((): string | null => {
   if (!PRIVILEGED) return 'needs root';
   const lines = readFileSync('/proc/self/uid_map', 'utf8').trim().split('\n');
@@ -125,6 +139,7 @@ export const unmet = (need: Need): string | null => {
   if (need === 'namespaces') return PRIVILEGED ? null : whyNoUserNamespaces();
   if (need === 'user-namespaces') return whyNoUserNamespaces();
   if (need === 'nested-user-namespaces') return whyNoneNested();
+  if (need === 'overlay') return whyNoOverlay();
   if (need === 'id-ranges') return whyNoIdRanges();
   if (need === 'big-arguments') return whyNoBigArguments();
   const [kind, name = ''] = need.split(':');

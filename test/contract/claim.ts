@@ -9,6 +9,7 @@ import type { NamespaceType } from '../../lib/index.ts';
  * - `namespaces`: root, or user namespaces for everybody
  * - `user-namespaces`: user namespaces for whoever runs this
  * - `nested-user-namespaces`: user namespaces for who is in one, and so has no privilege on the machine
+ * - `overlay`: a kernel that lets whoever runs this mount overlay, if need be in a user namespace
  * - `id-ranges`: CAP_SETUID over ids up to 200,000
  * - `ns:time`: a kernel with that namespace type
  * - `tool:ipcmk`: a program in PATH
@@ -20,6 +21,7 @@ export type Need =
   | 'namespaces'
   | 'user-namespaces'
   | 'nested-user-namespaces'
+  | 'overlay'
   | 'id-ranges'
   | 'big-arguments'
   | `ns:${NamespaceType}`

@@ -1,11 +1,12 @@
 // All claims on one backend, as whoever runs this: `node suite.js BACKEND [WORD]`; WORD picks claims by their titles.
-// NS_FFI_HOST makes the ffi backend use that host; NS_CONTRACT_VARIANT names another way in which it is held back.
+// NS_FFI_HOST makes the ffi backend use that host; NS_CONTRACT_VARIANT names another way in which it is held back. An old
+// kernel holds it back itself.
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { openBackend, run } from '../../lib/index.ts';
 import { closeInherited } from '../close-inherited.ts';
 import { countLeaks } from '../leaks.ts';
-import { PRIVILEGED, UID, unmet } from './caller.ts';
+import { hasMountSetattr, PRIVILEGED, UID, unmet } from './caller.ts';
 import type { BackendName, Claim } from './claim.ts';
 import { CLAIMS } from './claims/index.ts';
 import { Refused } from './outcome.ts';
@@ -14,7 +15,9 @@ const [name = '', word = ''] = process.argv.slice(2);
 if (name !== 'ffi' && name !== 'shell') throw new Error(`There is no backend "${name}"`);
 const backend: BackendName = name;
 // What keeps the ffi backend from doing things in its best way; the test that says it has seen to it.
-const host = backend === 'ffi' ? (process.env['NS_FFI_HOST'] ?? process.env['NS_CONTRACT_VARIANT']) : undefined;
+const held =
+  process.env['NS_FFI_HOST'] ?? process.env['NS_CONTRACT_VARIANT'] ?? (hasMountSetattr() ? undefined : 'path');
+const host = backend === 'ffi' ? held : undefined;
 const variant = host === undefined ? backend : `${backend}:${host}`;
 
 /** When a claim is taken to hang. One that holds takes two seconds at most; a guest whose processor is emulated says more. */

@@ -76,7 +76,7 @@ export const mountKinds: readonly Claim[] = [
   },
   {
     title: 'mounts overlay: changes go to upper, and lower stays as it was',
-    needs: ['root'],
+    needs: ['root', 'overlay'],
     unsupportedOn: MOUNTS,
     run: async (t, backend) => {
       const dir = scratch(t);
@@ -98,7 +98,7 @@ export const mountKinds: readonly Claim[] = [
   },
   {
     title: 'mounts overlay: without upper it is read-only, topmost first',
-    needs: ['namespaces'],
+    needs: ['namespaces', 'overlay'],
     unsupportedOn: MOUNTS,
     run: async (t, backend) => {
       const dir = scratch(t);
@@ -110,7 +110,7 @@ export const mountKinds: readonly Claim[] = [
   },
   {
     title: 'mounts overlay: with an upper in memory lower seems writable, and nothing is left',
-    needs: ['namespaces'],
+    needs: ['namespaces', 'overlay'],
     unsupportedOn: MOUNTS,
     run: async (t, backend) => {
       const dir = scratch(t);

@@ -81,7 +81,7 @@ export const ptys: readonly Claim[] = [
     run: async (t, backend) => {
       const script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.01; done";
       await withChild(await start(script, { backend, stdio: 'pty' }), async (child) => {
-        await until(child, 'ready');
+        await until(child, 'ready\r\n');
         await value(child.resize({ columns: 65_535, rows: 1 }));
         t.match(await until(child, '\n'), /1 65535/);
         for (const size of [
