@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Backend, Caller, Guest } from './guests.ts';
 
-export type Outcome = 'holds' | 'skipped' | 'FAILS';
+type Outcome = 'holds' | 'skipped' | 'FAILS';
 
 /** How one claim of the contract suite ended in one guest. */
 export interface ClaimEnd {
