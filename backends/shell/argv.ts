@@ -8,7 +8,7 @@ import { type Passage, passage, RESERVED_NAMES } from './environment.ts';
 import { refuseMounts } from './mounts.ts';
 import { isAtLeast, need } from './needs.ts';
 import { networkCalls } from './network.ts';
-import { enterStages, JOIN_CGROUP_SCRIPT, nsenterForks } from './nsenter-options.ts';
+import { enterStages, nsenterForks } from './nsenter-options.ts';
 import { procMounter } from './proc-mount.ts';
 import { limitStage, priorityStage, refuseProcess } from './process-stages.ts';
 import { commandScript, END_OF_ENVIRONMENT, setUpScript } from './script.ts';
@@ -230,7 +230,7 @@ export const compile = (
       priorityStage(plan, tools, shell, control),
       ownerStage(plan, tools),
       guardStage(plan, tools),
-      enterStages(plan, tools, shellWords(shell, JOIN_CGROUP_SCRIPT)),
+      enterStages(plan, tools, (script) => shellWords(shell, script)),
       unshareStage(plan, tools),
       signalStage(plan, tools),
       setUpStage(plan, tools, shell, control),

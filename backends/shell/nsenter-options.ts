@@ -2,7 +2,7 @@ import { err, ok, Result } from 'neverthrow';
 import { type Unsupported, unsupported } from '../../lib/errors.ts';
 import { NAMESPACES } from '../../lib/namespace.ts';
 import type { EnterPlan, SpawnPlan } from '../../lib/plan.ts';
-import { need } from './needs.ts';
+import { isAtLeast, need } from './needs.ts';
 import type { Tools } from './tools.ts';
 
 type Stages = Result<readonly (readonly string[])[], Unsupported>;
@@ -12,8 +12,14 @@ const fileOf = (fd: number): string => `/proc/${process.pid}/fd/${fd}`;
 
 const joinWords = ({ joins, userParentOf }: EnterPlan): readonly string[] => {
   const known = joins.map(({ type, fd }) => `--${NAMESPACES[type].option}=${fileOf(fd)}`);
-  return userParentOf === null ? known : [...known, '--user-parent'];
+  if (userParentOf === null) return known;
+  // Whose owner is meant is told by a file, which comes before a target; but nsenter wants a target, whose it may be.
+  return [...known, `--target=${process.pid}`, `--user=${fileOf(userParentOf)}`, '--user-parent'];
 };
+
+/** Since util-linux 2.41 nsenter refuses to enter nothing; whoever may change root or ids may enter what it is in. */
+const nothingWords = ({ joins, userParentOf }: EnterPlan, { version }: Tools): readonly string[] =>
+  joins.length === 0 && userParentOf === null && isAtLeast(version, '2.41') ? ['--uts=/proc/self/ns/uts'] : [];
 
 /** Groups that must be kept are kept by setpriv(1) only. */
 const keepsGroups = ({ gid, dropGroups }: EnterPlan): boolean => gid !== null && !dropGroups;
@@ -26,12 +32,13 @@ const idWords = (enter: EnterPlan): readonly string[] => {
   return [...(uid === null ? [] : [`--setuid=${uid}`]), ...(gid === null ? [] : [`--setgid=${gid}`])];
 };
 
-/** Writes itself into the cgroup and goes on as whatever comes after it. */
-const cgroupStage = (shell: readonly string[], fd: number): readonly string[] => [...shell, 'ns-cgroup', fileOf(fd)];
-
-/** The script of the stage that joins a cgroup: 0 is whoever writes, which is the shell itself. */
-export const JOIN_CGROUP_SCRIPT =
+/** Writes 0 to a file, which is whoever writes, and goes on as whatever comes after it. */
+const CGROUP_SCRIPT =
   'printf 0 >"$1" || { printf "ns-cgroup: %s: Permission denied\\n" "$1" >&2; exit 1; }\nshift\nexec "$@"';
+
+/** What has been opened can still be forbidden to enter. */
+const DIRECTORY_SCRIPT =
+  'cd -P "$1" 2>/dev/null || { printf "ns-directory: %s: Permission denied\\n" "$1" >&2; exit 1; }\nshift\nexec "$@"';
 
 /** Whether nsenter(1) stays as the parent of what comes after it: a pid namespace is entered by children only. */
 export const nsenterForks = ({ enter }: SpawnPlan): boolean =>
@@ -40,10 +47,14 @@ export const nsenterForks = ({ enter }: SpawnPlan): boolean =>
 /**
  * The stages that enter what exists.
  *
- * @param shell - the words that run {@link JOIN_CGROUP_SCRIPT}
+ * @param shell - the words that run a script
  * @returns the words, or `unsupported` naming what the installed release has not
  */
-export const enterStages = ({ enter, credentials }: SpawnPlan, tools: Tools, shell: readonly string[]): Stages => {
+export const enterStages = (
+  { enter, credentials }: SpawnPlan,
+  tools: Tools,
+  shell: (script: string) => readonly string[],
+): Stages => {
   if (enter === null) return ok([]);
   if (enter.securityContext !== null) {
     return err(unsupported('shell', '"followContext" through a handle', 'the ffi backend'));
@@ -57,8 +68,16 @@ export const enterStages = ({ enter, credentials }: SpawnPlan, tools: Tools, she
   // Else the execve of the next stage takes them, for whoever is not uid 0 inside.
   const keepsCaps = entersUser && credentials?.keepCaps === true;
   const directory = enter.workingDirectory ?? enter.root;
+  const cgroup = enter.cgroupProcs === null ? [] : [[...shell(CGROUP_SCRIPT), 'ns-cgroup', fileOf(enter.cgroupProcs)]];
+  const isInside = entersUser || enter.joins.length > 0 || enter.root !== null;
+  if (!isInside && enter.uid === null && enter.gid === null) {
+    const { workingDirectory } = enter;
+    if (workingDirectory === null) return ok(cgroup);
+    return ok([...cgroup, [...shell(DIRECTORY_SCRIPT), 'ns-directory', fileOf(workingDirectory)]]);
+  }
   const words = [
     ...joinWords(enter),
+    ...nothingWords(enter, tools),
     ...(enter.root === null ? [] : [`--root=${fileOf(enter.root)}`]),
     // nsenter would leave the working directory where it was, outside of the new root.
     ...(directory === null ? [] : [`--wd=${fileOf(directory)}`]),
@@ -66,8 +85,6 @@ export const enterStages = ({ enter, credentials }: SpawnPlan, tools: Tools, she
     ...(keepsCaps ? ['--keep-caps'] : []),
     ...idWords(enter),
   ];
-  const cgroup = enter.cgroupProcs === null ? [] : [cgroupStage(shell, enter.cgroupProcs)];
-  if (words.length === 0) return ok(cgroup);
   const after: Stages = keepsGroups(enter)
     ? need(tools, 'setpriv', '--keep-groups').map((setpriv) => [
         [setpriv, `--reuid=${enter.uid}`, `--regid=${enter.gid}`, '--keep-groups', '--'],

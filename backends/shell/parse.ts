@@ -85,12 +85,13 @@ export const speakerIn = (text: string): string | null => /^([^\s:]+):/.exec(las
 /** What of a message is typical for a step, in any release of util-linux from 2.23 on; the first that fits. */
 const STEPS: readonly (readonly [pattern: RegExp, step: SetupStep])[] = [
   [/^unshare: unshare failed\b/, 'unshare'],
-  [/^nsenter: (reassociate to namespace|cannot open|stat of|no namespace|NS_GET_USERNS)/, 'join'],
+  [/^nsenter: (reassociate to namespace|cannot open|stat of|no namespace|NS_GET_USERNS|failed to open parent)/, 'join'],
   [/^nsenter: (fork|waitpid)\b/, 'clone'],
   [/^nsenter: (change directory by root|chroot)/, 'target-root'],
   [/^nsenter: change directory/, 'target-cwd'],
   [/^nsenter: .*set(groups|gid|uid)/, 'credentials'],
   [/^ns-cgroup: /, 'join-cgroup'],
+  [/^ns-directory: /, 'target-cwd'],
   [/^unshare: (fork|eventfd|sigprocmask|waitpid|pidfd_open)\b/, 'clone'],
   [/^unshare: .*filesystem propagation/, 'propagation'],
   [/^unshare: mount .* failed/, 'mount-proc'],
