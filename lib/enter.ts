@@ -68,15 +68,18 @@ const planEntry = (plan: SpawnPlan, { plan: enter }: Entry, spec: EnterSpec): Re
   }
   const credentials = plan.credentials ?? (keepCaps === true ? NO_CREDENTIALS : null);
   if (credentials === null) return ok({ ...plan, enter });
-  const { uid, gid, dropGroups } = enter;
+  const { uid, gid } = enter;
+  const dropGroups = enter.dropGroups && groups === undefined;
+  // Whether a user namespace that no process is known of lets groups be dropped, only trying tells.
+  const triesGroups = dropGroups && enter.userParentOf !== null;
   return ok({
     ...plan,
-    enter: { ...enter, uid: null, gid: null, dropGroups: false },
+    enter: { ...enter, uid: null, gid: null, dropGroups: triesGroups },
     credentials: {
       ...credentials,
       uid,
       gid,
-      groups: groups === undefined && dropGroups ? [] : credentials.groups,
+      groups: dropGroups && !triesGroups ? [] : credentials.groups,
       keepCaps: keepCaps === true,
       ...(entersUser(enter) ? { permitted: null, inherited: [] } : {}),
     },

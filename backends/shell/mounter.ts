@@ -11,7 +11,8 @@ const errnoOf = (text: string): number | null => {
   if (/target is busy/.test(text)) return ERRNO.EBUSY;
   if (/not mounted|no mount point specified/.test(text)) return ERRNO.EINVAL;
   if (/must be superuser|permission denied/i.test(text)) return ERRNO.EPERM;
-  if (/wrong fs type, bad option/.test(text)) return ERRNO.EINVAL;
+  // Of a mount namespace that would be inside of itself move_mount(2) says ELOOP, mount(2) EINVAL.
+  if (/wrong fs type, bad option|move_mount\(\) failed: Too many levels/.test(text)) return ERRNO.EINVAL;
   const errno = errnoInAny(text);
   return errno === null ? null : ERRNO[errno];
 };

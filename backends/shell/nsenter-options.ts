@@ -21,8 +21,14 @@ const joinWords = ({ joins, userParentOf }: EnterPlan): readonly string[] => {
 const nothingWords = ({ joins, userParentOf }: EnterPlan, { version }: Tools): readonly string[] =>
   joins.length === 0 && userParentOf === null && isAtLeast(version, '2.41') ? ['--uts=/proc/self/ns/uts'] : [];
 
-/** Groups that must be kept are kept by setpriv(1) only. */
-const keepsGroups = ({ gid, dropGroups }: EnterPlan): boolean => gid !== null && !dropGroups;
+/** Groups that must be kept are kept by setpriv(1) only; what the owner of a namespace lets be dropped is told inside. */
+const keepsGroups = ({ gid, dropGroups, userParentOf }: EnterPlan): boolean =>
+  dropGroups ? userParentOf !== null : gid !== null;
+
+/** Takes ids on by setpriv(1), and drops the groups where the user namespace lets it. */
+const IDS_SCRIPT =
+  'read -r ns_line </proc/self/setgroups\ncase $ns_line in deny) ns_line=--keep-groups ;; *) ns_line=--clear-groups ;; esac\n' +
+  'exec "$0" "$ns_line" "$@"';
 
 const idWords = (enter: EnterPlan): readonly string[] => {
   const { joins, userParentOf, uid, gid } = enter;
@@ -39,6 +45,15 @@ const CGROUP_SCRIPT =
 /** What has been opened can still be forbidden to enter. */
 const DIRECTORY_SCRIPT =
   'cd -P "$1" 2>/dev/null || { printf "ns-directory: %s: Permission denied\\n" "$1" >&2; exit 1; }\nshift\nexec "$@"';
+
+const idStage = (
+  { uid, gid, dropGroups }: EnterPlan,
+  setpriv: string,
+  shell: (script: string) => readonly string[],
+): readonly string[] => {
+  const ids = [...(uid === null ? [] : [`--reuid=${uid}`]), ...(gid === null ? [] : [`--regid=${gid}`])];
+  return dropGroups ? [...shell(IDS_SCRIPT), setpriv, ...ids, '--'] : [setpriv, ...ids, '--keep-groups', '--'];
+};
 
 /** Whether nsenter(1) stays as the parent of what comes after it: a pid namespace is entered by children only. */
 export const nsenterForks = ({ enter }: SpawnPlan): boolean =>
@@ -85,10 +100,8 @@ export const enterStages = (
     ...(keepsCaps ? ['--keep-caps'] : []),
     ...idWords(enter),
   ];
-  const after: Stages = keepsGroups(enter)
-    ? need(tools, 'setpriv', '--keep-groups').map((setpriv) => [
-        [setpriv, `--reuid=${enter.uid}`, `--regid=${enter.gid}`, '--keep-groups', '--'],
-      ])
+  const after = keepsGroups(enter)
+    ? need(tools, 'setpriv', '--keep-groups').map((setpriv) => [idStage(enter, setpriv, shell)])
     : ok([]);
   const options = words.map((word) => word.split('=', 1)[0] ?? word);
   const nsenters = Result.combine(options.map((option) => need(tools, 'nsenter', option)));

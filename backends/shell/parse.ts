@@ -66,7 +66,10 @@ const lines = (text: string): readonly string[] =>
 export const lastLine = (text: string): string => lines(text).at(-1)?.trim() ?? '';
 
 const errnoAtEnd = (line: string): ErrnoName | null => {
-  const known = Object.keys(WORDS).find((words) => line === words || line.endsWith(`: ${words}`));
+  const known = Object.keys(WORDS).find(
+    // Since util-linux 2.39 mount(8) ends such a line with a full stop.
+    (words) => line === words || line.endsWith(`: ${words}`) || line.endsWith(`: ${words}.`),
+  );
   return known === undefined ? null : (WORDS[known] ?? null);
 };
 

@@ -46,6 +46,8 @@ export interface Pair {
   readonly ours: readonly string[];
   /** Words of a line that take user namespaces. */
   readonly takesUser: RegExp;
+  /** Whether the tool runs a command without entering anything. */
+  readonly entersNothing?: boolean;
 }
 
 /** The ids that the lines are about, which whoever starts this gives to the user. */
@@ -56,9 +58,10 @@ const whyNoSubids = (): string | null => {
   return isGiven ? null : 'the caller has no ids for it in /etc/subuid';
 };
 
-const whyNot = (line: Line, help: string, { tool, takesUser }: Pair): string | null => {
+const whyNot = (line: Line, help: string, { tool, takesUser, entersNothing }: Pair): string | null => {
   if (line.by === 'root' && !PRIVILEGED) return 'needs root';
   if (line.since !== undefined && !help.includes(line.since)) return `the installed ${tool} has no ${line.since}`;
+  if (line.entersNothing === true && entersNothing === false) return `the installed ${tool} refuses to enter nothing`;
   if (line.tool !== undefined && toolPath(line.tool) === null) return `there is no ${line.tool} in PATH`;
   const subids = line.subids === true ? whyNoSubids() : null;
   if (subids !== null) return subids;

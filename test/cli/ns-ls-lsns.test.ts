@@ -16,8 +16,9 @@ const env = Object.fromEntries(
 /** A release that shows trees, and with them owners and parents, is what ns-ls is compared with. */
 const whyNot = (): string | null => {
   for (const tool of ['lsns', 'unshare']) if (toolPath(tool) === null) return `there is no ${tool} in PATH`;
-  const { stdout } = spawnSync('lsns', ['--help'], { encoding: 'utf8' });
-  if (!stdout.includes('ONS')) return 'the installed lsns does not know owners';
+  // Since 2.41 the columns are a list of their own.
+  const told = ['--help', '--list-columns'].map((option) => spawnSync('lsns', [option], { encoding: 'utf8' }).stdout);
+  if (!told.join().includes('ONS')) return 'the installed lsns does not know owners';
   return unmet('namespaces') ?? unmet('user-namespaces');
 };
 

@@ -10,6 +10,9 @@ const sh = (script: string): string[] => ['sh', '-c', script];
 const WHERE = sh('for ns in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$ns; done');
 const NAME = ['uname', '-n'];
 
+/** A line that enters nothing, which nsenter(1) refuses since 2.41. */
+const nothing = { entersNothing: true } as const;
+
 /** Command lines that nsenter(1) and ns-enter must do alike: same stdout, same exit code. */
 export const NSENTER_LINES: readonly Line[] = [
   // Which namespaces.
@@ -31,7 +34,7 @@ export const NSENTER_LINES: readonly Line[] = [
   root(['-t', '@PID', '-U', ...WHERE]),
   root(['-t', '@PID', '-U', '-u', ...NAME]),
   root(['-t', '@PID', '-u', '-i', '-n', ...WHERE]),
-  root(['-t', '@PID', ...WHERE]),
+  root(['-t', '@PID', ...WHERE], nothing),
   root(['-t', '@PID', '-T', ...sh('readlink /proc/self/ns/time')], { since: '--time' }),
   root(['-u/proc/@PID/ns/uts', ...NAME]),
   root(['--uts=/proc/@PID/ns/uts', ...NAME]),
@@ -61,18 +64,18 @@ export const NSENTER_LINES: readonly Line[] = [
   root(['-t', '@PID', '-U', '-S', '77', 'id', '-u']),
   root(['-t', '@PID', '-u', '-S', 'nobody-there', 'id', '-u']),
   // Directories.
-  root(['-t', '@PID', '-r', '-w', 'pwd']),
-  root(['-t', '@PID', '-w', 'pwd']),
-  root(['-t', '@PID', '--wd', 'pwd']),
-  root(['-t', '@PID', '-w@DIR', 'pwd']),
-  root(['-t', '@PID', '--wd=@DIR', 'pwd']),
+  root(['-t', '@PID', '-r', '-w', 'pwd'], nothing),
+  root(['-t', '@PID', '-w', 'pwd'], nothing),
+  root(['-t', '@PID', '--wd', 'pwd'], nothing),
+  root(['-t', '@PID', '-w@DIR', 'pwd'], nothing),
+  root(['-t', '@PID', '--wd=@DIR', 'pwd'], nothing),
   root(['-t', '@PID', '--wd=/nowhere', 'pwd']),
-  root(['-t', '@PID', '-r@DIR', 'pwd']),
+  root(['-t', '@PID', '-r@DIR', 'pwd'], nothing),
   root(['-t', '@PID', '-m', 'pwd']),
-  root(['-t', '@PID', '-m', '-W', '@DIR', 'pwd'], { since: '--wdns' }),
-  root(['-t', '@PID', '-m', '-W', '/nowhere', 'pwd'], { since: '--wdns' }),
-  root(['-w@DIR', '-W', '/', 'pwd'], { since: '--wdns' }),
-  root(['-w@DIR', 'pwd']),
+  root(['-t', '@PID', '-m', '--wdns', '@DIR', 'pwd'], { since: '--wdns' }),
+  root(['-t', '@PID', '-m', '--wdns', '/nowhere', 'pwd'], { since: '--wdns' }),
+  root(['-w@DIR', '-W', '/', 'pwd'], { since: '--wdns', ...nothing }),
+  root(['-w@DIR', 'pwd'], nothing),
   // Exit codes and words that cannot be meant.
   root(['-t', '@PID', '-u', ...sh('exit 7')]),
   root(['-t', '@PID', '-u', '--', 'sh', '-c', 'exit 8']),
@@ -90,7 +93,7 @@ export const NSENTER_LINES: readonly Line[] = [
   root(['--no-such-option', 'true']),
   root(['-t'], {}),
   root(['-t', '@PID', '-u'], { stdin: 'uname -n\n', env: { SHELL: '/bin/sh' } }),
-  root(['-t', '@PID', '-e', ...sh('echo "$RABBIT"')], { since: '--env' }),
+  root(['-t', '@PID', '-e', ...sh('echo "$RABBIT"')], { since: '--env', ...nothing }),
   // An ordinary user.
   user(['-t', '@PID', '-U', '--preserve-credentials', ...sh('id -u')]),
   user(['-t', '@PID', '-U', '-u', '--preserve-credentials', ...NAME]),
@@ -99,6 +102,6 @@ export const NSENTER_LINES: readonly Line[] = [
   user(['-t', '@PID', '-u', 'true']),
   user(['-t', '1', '-n', 'true']),
   user(['-t', '@PID', '-U', '-p', '-m', '--preserve-credentials', 'cat', '/proc/1/comm']),
-  user(['true']),
-  user(['sh', '-c', 'exit 3']),
+  user(['true'], nothing),
+  user(['sh', '-c', 'exit 3'], nothing),
 ];

@@ -1,4 +1,5 @@
 // Every line of nsenter-lines.ts by nsenter(1) and by ns-enter, as whoever runs this, on a target that they share.
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +37,7 @@ if (target.isErr()) {
       name: 'ns-enter',
       ours: [process.execPath, fileURLToPath(new URL('../../cli/ns-enter.js', import.meta.url))],
       takesUser: /^-U|^--user/,
+      entersNothing: spawnSync('nsenter', ['true']).status === 0,
     },
     lines,
   );

@@ -100,6 +100,13 @@ export const enteringAs: readonly Claim[] = [
           t.notOk([`${own}`, link('self', 'user')].includes(parent ?? ''), `${parent}`);
           const named = await insideTarget(own, script, { backend, userParent: true });
           t.equal(named.split('\n')[2], parent, 'the parent of the one that is named');
+          const rights = 'id -u; sed -n "s/^CapBnd:\\t0*//p" /proc/self/status; cat /proc/self/setgroups';
+          const bound = await insideTarget(target, rights, { ...spec, capabilities: { bounding: ['CAP_CHOWN'] } });
+          t.match(bound, /^0\n1\n(allow|deny)$/, 'with other credentials');
+          const unmapped = enter(target, 'true', [], { ...spec, uid: 77, gid: 77 });
+          t.equal((await failure(unmapped, 'setup-failed')).step, 'credentials');
+          const followed = enter(target, 'true', [], { ...spec, uid: 'follow' });
+          t.equal((await failure(followed, 'invalid-option')).option, 'uid');
         } finally {
           own.close();
         }
