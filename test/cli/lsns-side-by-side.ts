@@ -125,7 +125,11 @@ for (const line of LINES) {
     t.pass(title, { skip: 'the installed lsns has no --tree' });
     continue;
   }
-  const [theirs, ours] = [outcome(['lsns'], line), outcome(nsLs, line)];
-  t.strictSame(ours, theirs, `${title} is what lsns does (exit code ${theirs.code})`);
+  const [theirs, ours] = [outcome(['lsns'], line), outcome(nsLs, line)].map((said) => {
+    // Since 2.41, whose help has no list of columns, headings that are not printed take their room.
+    const isWider = !help.includes('ONS') && line.some((word) => word === '-n' || word === '--noheadings');
+    return isWider ? { ...said, stdout: String(said?.stdout).replace(/ +/g, ' ').replace(/^ /gm, '') } : said;
+  });
+  t.strictSame(ours, theirs, `${title} is what lsns does (exit code ${theirs?.code})`);
 }
 for (const sleeper of sleepers) sleeper.kill('SIGKILL');

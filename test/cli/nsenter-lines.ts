@@ -72,8 +72,8 @@ export const NSENTER_LINES: readonly Line[] = [
   root(['-t', '@PID', '--wd=/nowhere', 'pwd']),
   root(['-t', '@PID', '-r@DIR', 'pwd'], nothing),
   root(['-t', '@PID', '-m', 'pwd']),
-  root(['-t', '@PID', '-m', '--wdns', '@DIR', 'pwd'], { since: '--wdns' }),
-  root(['-t', '@PID', '-m', '--wdns', '/nowhere', 'pwd'], { since: '--wdns' }),
+  root(['-t', '@PID', '-m', '--wdns=@DIR', 'pwd'], { since: '--wdns' }),
+  root(['-t', '@PID', '-m', '--wdns=/nowhere', 'pwd'], { since: '--wdns' }),
   root(['-w@DIR', '-W', '/', 'pwd'], { since: '--wdns', ...nothing }),
   root(['-w@DIR', 'pwd'], nothing),
   // Exit codes and words that cannot be meant.

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { spawn } from '../../lib/index.ts';
-import { unmet } from '../contract/caller.ts';
+import { toolPath, unmet } from '../contract/caller.ts';
 import { compareAll } from './comparing.ts';
 import type { Line } from './lines.ts';
 import { NSENTER_LINES, STANDS_FOR } from './nsenter-lines.ts';
@@ -37,7 +37,7 @@ if (target.isErr()) {
       name: 'ns-enter',
       ours: [process.execPath, fileURLToPath(new URL('../../cli/ns-enter.js', import.meta.url))],
       takesUser: /^-U|^--user/,
-      entersNothing: spawnSync('nsenter', ['true']).status === 0,
+      entersNothing: spawnSync(toolPath('nsenter') ?? '', ['true']).status === 0,
     },
     lines,
   );
