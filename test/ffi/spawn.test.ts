@@ -4,7 +4,7 @@ import t from 'tap';
 import { ffiCalls } from '../../backends/ffi/native.ts';
 import { compileApart } from '../../backends/ffi/spawn/explain.ts';
 import type { HostKind } from '../../backends/ffi/spawn/placement.ts';
-import { hostFor } from '../../backends/ffi/spawn/straight.ts';
+import { hostsFor } from '../../backends/ffi/spawn/straight.ts';
 import { type NamespaceType, openBackend, run, type SpawnSpec, spawn } from '../../lib/index.ts';
 import type { EnterPlan, SpawnPlan } from '../../lib/plan.ts';
 import { planSpawn } from '../../lib/plan-spawn.ts';
@@ -84,23 +84,23 @@ t.test('spawn() takes a carrier for what would be unsafe in shared memory', asyn
     ...planOf({}),
     enter: { ...NO_ENTRY, joins: [{ type, fd: 9 }], ...more },
   });
-  const hosted = (host: HostKind, ...plans: readonly SpawnPlan[]): void => {
-    for (const plan of plans) t.equal(hostFor(plan), host);
+  const hosted = (hosts: readonly HostKind[], ...plans: readonly SpawnPlan[]): void => {
+    for (const plan of plans) t.same(hostsFor(plan), hosts);
   };
   hosted(
-    'straight',
+    ['beside', 'straight'],
     planOf({}),
     planOf({ cwd: '/', env: { A: '1' }, stdio: ['pipe', 'ignore', 2, 'pipe'], detached: true }),
     entering('net', { root: 7, workingDirectory: 8 }),
   );
   const maps = { inside: 0, outside: 100_000, count: 10 };
   hosted(
-    'beside',
+    ['beside'],
     planOf({ namespaces: ['uts'], hostname: 'a' }),
     planOf({ namespaces: ['user', 'pid', 'mnt', 'net', 'time'], mapRootUser: true, mountProc: true }),
   );
   hosted(
-    'carrier',
+    [],
     planOf({ namespaces: ['user'], uidMap: maps, gidMap: maps }),
     planOf({ namespaces: ['pid'], init: true }),
     planOf({ namespaces: ['uts'], uid: 1 }),

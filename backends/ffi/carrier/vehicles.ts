@@ -62,12 +62,13 @@ export const remainingWays = (): readonly Way[] => {
   return ways;
 };
 
+/** Whether a child may be hosted beside Node: not where the variable says otherwise, nor in a worker thread, whose memory ends with it. */
+export const mayHostBeside = (): boolean => isMainThread && process.env['NS_FFI_HOST'] === undefined;
+
 /** The way to take, where a child may be hosted so: what needs no carrier does without, if the machine may choose. */
-export const wayFor = (host: HostKind): Way | undefined => {
-  if (host === 'straight' && isFree()) return STRAIGHT;
-  // The memory of a worker thread ends with it.
-  const besideIsFree = isMainThread && process.env['NS_FFI_HOST'] === undefined;
-  return host === 'beside' && besideIsFree ? BESIDE : remainingWays()[0];
+export const wayFor = (hosts: readonly HostKind[]): Way | undefined => {
+  if (hosts.includes('beside') && mayHostBeside()) return BESIDE;
+  return hosts.includes('straight') && isFree() ? STRAIGHT : remainingWays()[0];
 };
 
 /** Remembers for good that a way is impossible here; false when there is no other. */

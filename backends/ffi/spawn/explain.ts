@@ -9,7 +9,7 @@ import { SpaceExhausted } from '../program/builder.ts';
 import { renderProgram } from '../program/render.ts';
 import { type CompiledSpawn, compileSpawn, spaceFor } from './compile.ts';
 import type { HostKind } from './placement.ts';
-import { hostFor, refuseStraight } from './straight.ts';
+import { hostsFor, refuseStraight } from './straight.ts';
 
 /** Somewhere to pretend that the arena is; nothing is run there. */
 const PRETENDED_ADDRESS = 0x7f0000000000;
@@ -38,7 +38,7 @@ const CHILD = {
 
 /** Prints the programs of a spawn. */
 export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError> => {
-  const way = wayFor(hostFor(plan));
+  const way = wayFor(hostsFor(plan));
   const refusal = way?.host === 'straight' ? refuseStraight(plan) : null;
   if (refusal !== null) return err(refusal);
   const vehicle = way?.make() ?? null;

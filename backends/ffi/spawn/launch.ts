@@ -3,7 +3,7 @@ import { err, ok, type Result } from 'neverthrow';
 import { ERRNO } from '../../../lib/errno.ts';
 import { execFailed, type LaunchError } from '../../../lib/errors.ts';
 import type { SpawnPlan } from '../../../lib/plan.ts';
-import { giveUpWay, isConclusive, type Way, wayFor } from '../carrier/vehicles.ts';
+import { giveUpWay, isConclusive, mayHostBeside, type Way, wayFor } from '../carrier/vehicles.ts';
 import type { Host } from '../host.ts';
 import { NULL, num } from '../program/argument.ts';
 import type { OpInfo } from '../program/builder.ts';
@@ -15,7 +15,7 @@ import { frozenEnv } from './environment.ts';
 import { stepFailed } from './failure.ts';
 import { mountApiFor, refuseByPath } from './mount-api.ts';
 import { type StatusPart, takeStatus } from './status-pipe.ts';
-import { hostFor, refuseStraight } from './straight.ts';
+import { hostsFor, refuseStraight } from './straight.ts';
 import { entersTimeOnExec } from './time-on-exec.ts';
 
 /** A launch that has run: there is a child. Its memory is valid until the next program runs. */
@@ -139,9 +139,10 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
   if (stringBytes(plan) > MOST_STRING_BYTES) return err(execFailed(plan.command, ERRNO.E2BIG));
   const byPath = mountApiFor(host, plan) === 'path' ? refuseByPath(plan) : null;
   if (byPath !== null) return err(byPath);
-  const wanted = hostFor(plan);
+  const hosts = hostsFor(plan);
   let beside =
-    wanted === 'beside' &&
+    hosts.includes('beside') &&
+    mayHostBeside() &&
     besideWorks &&
     host.mayShare() &&
     // Else a time namespace takes a clone with memory of its own.
@@ -153,7 +154,7 @@ export const launchPlan = (host: Host, plan: SpawnPlan, measured: boolean): Resu
   let intoCgroup = true;
   let busy = 0;
   for (;;) {
-    const way = wayFor(wanted === 'beside' && !beside ? 'carrier' : wanted);
+    const way = wayFor(beside ? hosts : hosts.filter((kind) => kind !== 'beside'));
     if (way === undefined) throw new TypeError('There is always a way left');
     const refusal = way.host === 'straight' ? refuseStraight(plan) : null;
     if (refusal !== null) return err(refusal);

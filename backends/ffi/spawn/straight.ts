@@ -51,11 +51,11 @@ const BESIDE: readonly (keyof SpawnPlan)[] = [
 const hasOnly = (plan: SpawnPlan, parts: readonly string[]): boolean =>
   Object.entries(plan).every(([name, part]) => isNothing(part) || parts.includes(name));
 
-/** Where the child of a plan is best hosted; a carrier is needed for what nobody has called harmless. */
-export const hostFor = (plan: SpawnPlan): HostKind => {
-  if (isPlain(plan)) return 'straight';
+/** Where the child of a plan needs no carrier, the best first: nowhere with anything that nobody has called harmless. */
+export const hostsFor = (plan: SpawnPlan): readonly HostKind[] => {
+  if (isPlain(plan)) return ['beside', 'straight'];
   // With ranges uid 0 inside is another user: a change of credentials.
-  return hasOnly(plan, BESIDE) && plan.idMap?.writer !== 'parent' ? 'beside' : 'carrier';
+  return hasOnly(plan, BESIDE) && plan.idMap?.writer !== 'parent' ? ['beside'] : [];
 };
 
 const NEEDS = 'a carrier: an executable memfd, or a directory that files may be executed from';
