@@ -3,7 +3,7 @@ import type { SpawnPlan } from '../../../lib/plan.ts';
 import { CLONE, MOUNT, OPEN, SIG } from '../abi/constants.ts';
 import type { Argument } from '../program/argument.ts';
 import { int32At, NULL, num, shown, words } from '../program/argument.ts';
-import type { Label, ProgramBuilder } from '../program/builder.ts';
+import type { Label, OpOptions, ProgramBuilder } from '../program/builder.ts';
 import { RECORD } from '../program/layout.ts';
 import { addParentDeath } from './parent-ops.ts';
 import type { Placement } from './placement.ts';
@@ -39,12 +39,17 @@ interface CarrierClone {
   readonly proc: Argument | null;
 }
 
+const PID_TEXT = RECORD.size - RECORD.pid;
+
+const addReadPid = (program: ProgramBuilder, proc: Argument, text: number, options: OpOptions): void => {
+  program.op('readlinkat', [proc, program.string('self'), shown(text, '&pid'), num(PID_TEXT)], options);
+};
+
 /** Writes who it is to the status pipe, in the numbers of the caller. */
 const addOwnPid = (program: ProgramBuilder, proc: Argument, status: Argument, fail: Label): void => {
   const options = { step: 'clone', onError: fail } as const;
   const record = program.int32s(RECORD_KIND.pidText, -1, 0, 0, 0, 0);
-  const text = shown(record + RECORD.pid, '&pid');
-  program.op('readlinkat', [proc, program.string('self'), text, num(RECORD.size - RECORD.pid)], options);
+  addReadPid(program, proc, record + RECORD.pid, options);
   program.op('write', [status, shown(record, '{pid}'), num(RECORD.size)], options);
 };
 
@@ -66,6 +71,8 @@ const addClone = (
   const tell = (): void => {
     program.op('write', [status, shown(record, '{pid}'), num(RECORD.size)], options);
   };
+  // A child that could not tell who it is would be waited for by nobody: whether it can is tried before there is one.
+  if (proc !== null) addReadPid(program, proc, program.room(PID_TEXT), options);
   if (borrows || proc !== null) {
     program.op('clone', clone, { ...options, onZero: child, namespaces: types });
     program.op('exit_group', [num(0)], options);
