@@ -210,13 +210,14 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   if (host !== 'carrier') {
     // Nobody but the caller may hold its end: that the caller is gone shows when "ready" cannot be written.
     program.op('close', [int32At(mailbox.status, 'status.r')], quiet);
-    addEarlyIdMaps(program, plan, fail);
   }
   const inherited = int32At(mailbox.status + 4, 'status');
   const high = [inherited, words(FCNTL.F_DUPFD_CLOEXEC, FCNTL), num(plan.stdio.length)];
   const statusOp = program.op('fcntl', high, { step: 'stdio', onError: fail });
   const status = resultOf(statusOp, 'status');
   program.op('close', [inherited], quiet);
+  // A carrier comes with its maps.
+  if (host !== 'carrier') addEarlyIdMaps(program, plan, fail);
   addCgroupWrites(program, plan, context.cloned, fail);
   addPriorities(program, plan, fail);
   addOwner(program, plan, status, fail);

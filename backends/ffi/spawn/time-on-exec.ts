@@ -5,13 +5,17 @@ import { CARRIER_PREFIX_SIZE, CARRIER_PROGRAM_BASE, setProgramSize } from '../ca
 import { remainingWays } from '../carrier/vehicles.ts';
 import { type Host, layOut } from '../host.ts';
 import type { MappedMemory } from '../native.ts';
-import { int32At, NULL, num, resultOf, shown, words } from '../program/argument.ts';
+import { addressOfOp, int32At, NULL, num, resultOf, shown, words } from '../program/argument.ts';
 import { ProgramBuilder } from '../program/builder.ts';
+import { OP } from '../program/layout.ts';
 import { addVehicle, type Vehicle } from './launch-program.ts';
+import { jump } from './mount-target.ts';
 
 /** More than `time:[4026531834]` takes. */
 const LINK_SIZE = 32;
-const SPACE = 8_192;
+const SPACE = 16_384;
+/** An fd is a 32-bit number. */
+const FD_SIZE = 4;
 const quiet = { onError: 'next' } as const;
 
 /** The carrier of the question: it tells two names, of the time namespace that it is in and of the one that its children would be in. */
@@ -38,46 +42,63 @@ const ownTime = (): string => {
 };
 
 const build = ({ bytes, words: numbers, address }: MappedMemory, { arch }: Host, vehicle: Vehicle) => {
-  const space = { bytes, words: numbers, arch };
-  const carrier = new ProgramBuilder({ ...space, offset: CARRIER_PREFIX_SIZE, base: CARRIER_PROGRAM_BASE });
+  const builderAt = (end: number, base?: number): ProgramBuilder => {
+    const offset = Math.ceil(end / 64) * 64;
+    return new ProgramBuilder({ bytes, words: numbers, arch, offset, base: base ?? address + offset });
+  };
+  const carrier = builderAt(CARRIER_PREFIX_SIZE, CARRIER_PROGRAM_BASE);
   const pipeInCarrier = addTelling(carrier);
   carrier.finish();
   setProgramSize(bytes, carrier.size);
   const size = CARRIER_PREFIX_SIZE + carrier.size;
-  const offset = Math.ceil(size / 64) * 64;
-  const launch = new ProgramBuilder({ ...space, offset, base: address + offset });
   const pipe = pipeInCarrier + address + CARRIER_PREFIX_SIZE - CARRIER_PROGRAM_BASE;
   const [read, write] = [int32At(pipe, 'pipe.r'), int32At(pipe + 4, 'pipe.w')];
-  const [fail, child] = [launch.label(), launch.label()];
+
+  const child = builderAt(size);
+  const executable = child.int32s(-1, -1);
+  const name = child.strings(['ns-time']);
+  child.op('fcntl', [write, words(FCNTL.F_SETFD, FCNTL), num(0)], quiet);
+  const image = [int32At(executable, 'executable'), child.string(''), name, child.strings([])];
+  child.op('execveat', [...image, words(AT.AT_EMPTY_PATH, AT)], quiet);
+  child.op('exit_group', [num(1)], quiet);
+  child.finish();
+
+  const launch = builderAt(Math.ceil(size / 64) * 64 + child.size);
+  const fail = launch.label();
   const setMask = words(SIG.SIG_SETMASK, { SIG_SETMASK: SIG.SIG_SETMASK });
   const [saved, sigset] = [shown(launch.zeros(KERNEL_SIGSET_SIZE), 'saved'), num(KERNEL_SIGSET_SIZE)];
   const answer = launch.zeros(2 * LINK_SIZE);
   launch.op('rt_sigprocmask', [setMask, shown(launch.int32s(-1, -1), '~[]'), saved, sigset], quiet);
   launch.op('pipe2', [shown(pipe, 'pipe'), words(OPEN.O_CLOEXEC, OPEN)], { onError: fail });
-  const executable = addVehicle(launch, { address, size }, vehicle, fail);
+  const close = launch.label();
+  const made = addVehicle(launch, { address, size }, vehicle, close);
+  // Its number is carried to the child's memory through the pipe, which is still empty.
+  launch.op('write', [write, addressOfOp(made.value, OP.result), num(FD_SIZE)], quiet);
+  launch.op('read', [read, shown(executable, '&executable'), num(FD_SIZE)], quiet);
   const args = Array<number>(CLONE_ARGS.size / 8).fill(0);
   // Without privilege a user namespace has to own it.
   const types = process.geteuid?.() === 0 ? (['time'] as const) : (['user', 'time'] as const);
+  // As a child beside Node is cloned: Linux 6.0 to 6.2 have an execve enter after CLONE_VFORK alone.
   args[CLONE_ARGS.flags / 8] = types.reduce<number>(
     (flags, type) => flags + NAMESPACES[type].cloneFlag,
-    CLONE.CLONE_VM + CLONE.CLONE_VFORK + CLONE_CLEAR_SIGHAND,
+    CLONE.CLONE_VM + CLONE_CLEAR_SIGHAND,
   );
   args[CLONE_ARGS.exitSignal / 8] = SIG.SIGCHLD;
   const clone = launch.op('clone3', [shown(launch.int64s(args), '{...}'), num(CLONE_ARGS.size)], {
-    ...{ onError: fail, onZero: child },
+    ...{ onError: close, childProgram: child.base },
   });
   launch.op('close', [write], quiet);
   launch.op('read', [read, shown(answer, 'answer'), num(2 * LINK_SIZE)], quiet);
   launch.op('wait4', [resultOf(clone, 'child'), NULL, num(0), NULL], quiet);
+  const end = launch.label();
+  jump(launch, end);
+  launch.place(close);
+  launch.op('close', [write], quiet);
+  launch.place(end);
+  for (const fd of [made, read]) launch.op('close', [fd], quiet);
   launch.place(fail);
-  for (const fd of [executable, read]) launch.op('close', [fd], quiet);
   launch.op('rt_sigprocmask', [setMask, saved, NULL, sigset], quiet);
   launch.op('end', [], quiet);
-  launch.place(child);
-  launch.op('fcntl', [write, words(FCNTL.F_SETFD, FCNTL), num(0)], quiet);
-  const name = launch.strings(['ns-time']);
-  launch.op('execveat', [executable, launch.string(''), name, launch.strings([]), words(AT.AT_EMPTY_PATH, AT)], quiet);
-  launch.op('exit_group', [num(1)], quiet);
   launch.finish();
   return { launch, answer };
 };
