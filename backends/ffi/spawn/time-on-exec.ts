@@ -10,6 +10,7 @@ import { ProgramBuilder } from '../program/builder.ts';
 import { OP } from '../program/layout.ts';
 import { addVehicle, type Vehicle } from './launch-program.ts';
 import { jump } from './mount-target.ts';
+import { CLONE_FLAGS } from './set-up-ops.ts';
 
 /** More than `time:[4026531834]` takes. */
 const LINK_SIZE = 32;
@@ -57,6 +58,8 @@ const build = ({ bytes, words: numbers, address }: MappedMemory, { arch }: Host,
   const child = builderAt(size);
   const executable = child.int32s(-1, -1);
   const name = child.strings(['ns-time']);
+  // As a child beside Node does it: a clone3 that makes one enters it at once before Linux 6.3, with CLONE_VM as well.
+  child.op('unshare', [words(NAMESPACES.time.cloneFlag, CLONE_FLAGS)], quiet);
   child.op('fcntl', [write, words(FCNTL.F_SETFD, FCNTL), num(0)], quiet);
   const image = [int32At(executable, 'executable'), child.string(''), name, child.strings([])];
   child.op('execveat', [...image, words(AT.AT_EMPTY_PATH, AT)], quiet);
@@ -77,12 +80,8 @@ const build = ({ bytes, words: numbers, address }: MappedMemory, { arch }: Host,
   launch.op('read', [read, shown(executable, '&executable'), num(FD_SIZE)], quiet);
   const args = Array<number>(CLONE_ARGS.size / 8).fill(0);
   // Without privilege a user namespace has to own it.
-  const types = process.geteuid?.() === 0 ? (['time'] as const) : (['user', 'time'] as const);
-  // As a child beside Node is cloned: Linux 6.0 to 6.2 have an execve enter after CLONE_VFORK alone.
-  args[CLONE_ARGS.flags / 8] = types.reduce<number>(
-    (flags, type) => flags + NAMESPACES[type].cloneFlag,
-    CLONE.CLONE_VM + CLONE_CLEAR_SIGHAND,
-  );
+  const user = process.geteuid?.() === 0 ? 0 : NAMESPACES.user.cloneFlag;
+  args[CLONE_ARGS.flags / 8] = CLONE.CLONE_VM + CLONE_CLEAR_SIGHAND + user;
   args[CLONE_ARGS.exitSignal / 8] = SIG.SIGCHLD;
   const clone = launch.op('clone3', [shown(launch.int64s(args), '{...}'), num(CLONE_ARGS.size)], {
     ...{ onError: close, childProgram: child.base },
