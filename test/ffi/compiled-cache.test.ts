@@ -6,6 +6,7 @@ import { wordsOf } from '../../backends/ffi/native.ts';
 import type { Manner } from '../../backends/ffi/spawn/compile.ts';
 import { CompiledCache } from '../../backends/ffi/spawn/compiled-cache.ts';
 import { planSpawn } from '../../lib/plan-spawn.ts';
+import { MANNER } from './manner.ts';
 
 /** Arenas of the JavaScript heap, counted. */
 const counted = () => {
@@ -25,17 +26,7 @@ const counted = () => {
   return { arenas, cache: new CompiledCache({ arch: 'x64', makeArena } as unknown as Host) };
 };
 
-const manner: Manner = {
-  host: 'beside',
-  vehicle: null,
-  clone3: true,
-  intoCgroup: true,
-  mountApi: 'fd',
-  strays: null,
-  environ: 0,
-  signals: true,
-  measured: false,
-};
+const manner: Manner = { ...MANNER, host: 'beside', vehicle: null };
 
 const planOf = (command: string) =>
   planSpawn(command, [], { namespaces: ['uts'], env: {}, stdio: 'ignore' })._unsafeUnwrap();

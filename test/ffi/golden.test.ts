@@ -1,24 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { renderProgram } from '../../backends/ffi/program/render.ts';
-import type { Manner } from '../../backends/ffi/spawn/compile.ts';
 import { compileApart } from '../../backends/ffi/spawn/explain.ts';
 import type { SpawnSpec } from '../../lib/index.ts';
 import { planSpawn } from '../../lib/plan-spawn.ts';
+import { MANNER } from './manner.ts';
 
 // What explain prints of each feature, beside a file that people can read. NS_GOLDEN=write writes the files anew.
-
-const MANNER: Manner = {
-  host: 'carrier',
-  vehicle: { type: 'memfd', exec: true },
-  clone3: true,
-  intoCgroup: true,
-  mountApi: 'fd',
-  strays: null,
-  environ: 0,
-  signals: true,
-  measured: false,
-};
 
 const inside = { namespaces: ['user'], mapRootUser: true } as const;
 /** A filter that lets everything pass. */

@@ -9,23 +9,12 @@ import { type NamespaceType, openBackend, run, type SpawnSpec, spawn } from '../
 import type { EnterPlan, SpawnPlan } from '../../lib/plan.ts';
 import { planSpawn } from '../../lib/plan-spawn.ts';
 import { watchLeaks } from '../leaks.ts';
+import { MANNER } from './manner.ts';
 
 watchLeaks(t);
 
 const backend = 'ffi';
 const isRoot = process.geteuid?.() === 0;
-const MANNER = {
-  host: 'carrier',
-  vehicle: { type: 'memfd', exec: true },
-  clone3: true,
-  intoCgroup: true,
-  mountApi: 'fd',
-  strays: null,
-  environ: 0,
-  signals: true,
-  measured: false,
-} as const;
-
 const NO_ENTRY: EnterPlan = {
   ...{ joins: [], userParentOf: null, root: null, workingDirectory: null, cgroupProcs: null, securityContext: null },
   ...{ uid: null, gid: null, dropGroups: false, noFork: false },

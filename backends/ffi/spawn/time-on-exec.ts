@@ -112,12 +112,14 @@ export const entersTimeOnExec = (host: Host): boolean => {
   if (known !== null) return known;
   const vehicle = remainingWays()[0]?.make() ?? null;
   if (vehicle === null) return false;
-  const laid = layOut(host.makeArena(), SPACE, (memory) => build(memory, host, vehicle));
+  const arena = host.makeArena();
+  const laid = layOut(arena, SPACE, (memory) => build(memory, host, vehicle));
   if (laid.isErr()) return false;
   const { launch, answer } = laid.value;
   host.run(launch.base);
   const nameAt = (address: number): string => launch.bytesAt(address, LINK_SIZE).toString('latin1').replace(/\0+$/, '');
   const [is, willBe, ours] = [nameAt(answer), nameAt(answer + LINK_SIZE), ownTime()];
+  arena.free();
   if (is === '' || ours === '') return false;
   known = is === willBe && is !== ours;
   return known;
