@@ -53,6 +53,17 @@ t.test('spawn() gives each of many children at once memory of its own', { skip }
   }
 });
 
+t.test('spawn() keeps apart what is done beside Node and in carriers at the same time', { skip }, async (t) => {
+  for (let burst = 0; burst < 3; burst += 1) {
+    const running = Array.from({ length: 60 }, (_, index) =>
+      run('sh', ['-c', `echo ${index}`], { ...inside, ...(index % 2 === 0 ? {} : { umask: 0o22 }) }),
+    );
+    for (const [index, result] of (await Promise.all(running)).entries()) {
+      t.equal(String(result._unsafeUnwrap().stdout), `${index}\n`);
+    }
+  }
+});
+
 t.test('spawn() costs one call, and the caller goes on while the child is set up', { skip }, async (t) => {
   (await run('true', [], inside))._unsafeUnwrap();
   const before = ffiCalls.count;

@@ -40,7 +40,10 @@ t.test('CompiledCache never hands out memory that a child may be reading', async
     t.notOk(leased.some((other) => other.compiled.launch.base === compiled.launch.base));
     release();
   }
+  const { freed } = arenas;
   for (const { release } of leased) release();
+  t.equal(arenas.freed, freed, 'what has been released may still be read');
+  cache.compile(planOf('true'), manner)._unsafeUnwrap().release();
   t.equal(arenas.made - arenas.freed, 8, 'what a burst took is given back');
 });
 

@@ -54,8 +54,9 @@ export class CompiledCache {
     this.#host = host;
   }
 
-  /** The spawn, ready to run. */
+  /** The spawn, ready to run; once released, it can be read until the next call. */
   compile(plan: SpawnPlan, manner: Manner): Result<Leased, number> {
+    this.#trim();
     const key = keyOf(plan, manner);
     const known = key === null ? undefined : this.#entries.find((entry) => entry.key === key && !entry.busy);
     if (known !== undefined && known.compiled !== null) {
@@ -83,14 +84,20 @@ export class CompiledCache {
   #lease(entry: Entry, compiled: CompiledSpawn): Leased {
     this.#use(entry);
     entry.busy = true;
-    return { compiled, release: () => this.#release(entry) };
+    const release = (): void => {
+      entry.busy = false;
+    };
+    return { compiled, release };
   }
 
-  #release(entry: Entry): void {
-    entry.busy = false;
-    if (this.#entries.length <= MOST_ENTRIES) return;
-    this.#entries.splice(this.#entries.indexOf(entry), 1);
-    entry.arena.free();
+  /** Gives back what a burst took; not before the next one, because what has been released may still be read by the caller. */
+  #trim(): void {
+    for (let at = this.#entries.length - 1; at >= 0 && this.#entries.length > MOST_ENTRIES; at -= 1) {
+      const entry = this.#entries[at];
+      if (entry === undefined || entry.busy) continue;
+      this.#entries.splice(at, 1);
+      entry.arena.free();
+    }
   }
 
   #leastUsed(): Entry {
