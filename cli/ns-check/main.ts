@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import { type CheckReport, check, readSnapshot, type SnapshotDocument, takeSnapshot } from '../../lib/index.ts';
 import type { CheckIo } from './io.ts';
@@ -45,18 +45,32 @@ const machineOptions = ({ user, probe, backend }: CheckRequest) => ({
   ...(backend === undefined ? {} : { backend }),
 });
 
-/** Written beside it and renamed, so that the collector never reads half of it. */
-const replaceFile = (file: string, text: string): ResultAsync<void, Failed> => {
-  const beside = `${file}.${process.pid}`;
-  const replaced = writeFile(beside, text, { mode: 0o644 }).then(() => rename(beside, file));
-  return ResultAsync.fromPromise(
-    replaced.catch(async (error: unknown) => {
-      await rm(beside, { force: true });
-      throw error;
-    }),
-    toFailed,
-  );
+/** Whether a file can be replaced by another: a device, a pipe or a socket is what it is by its inode. */
+const isReplaceable = async (file: string): Promise<boolean> => {
+  try {
+    return (await lstat(file)).isFile();
+  } catch {
+    return true;
+  }
 };
+
+const replace = async (name: string, text: string): Promise<void> => {
+  // A link stays one.
+  const file = await realpath(name).catch(() => name);
+  if (!(await isReplaceable(file))) return writeFile(name, text);
+  const beside = `${file}.${process.pid}`;
+  try {
+    await writeFile(beside, text, { mode: 0o644 });
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+};
+
+/** Written beside it and renamed, so that the collector never reads half of it. */
+const replaceFile = (file: string, text: string): ResultAsync<void, Failed> =>
+  ResultAsync.fromPromise(replace(file, text), toFailed);
 
 const write = async (report: CheckReport, request: CheckRequest, io: CheckIo): Promise<Result<void, Failed>> => {
   const print = (text: string): Result<void, Failed> => {
@@ -67,11 +81,12 @@ const write = async (report: CheckReport, request: CheckRequest, io: CheckIo): P
     case 'json':
       return print(`${JSON.stringify(report, null, 2)}\n`);
     case 'tap':
-      return print((await import('./tap.ts')).drawTap(report, request.require));
+      return print((await import('./tap.ts')).drawTap(report, request.require, request.user !== undefined));
     case 'prometheus': {
       const { drawPrometheus } = await import('./prometheus.ts');
       const text = drawPrometheus(report, new Date());
-      return request.prometheusFile === null ? print(text) : replaceFile(request.prometheusFile, text);
+      const { prometheusFile: file } = request;
+      return file === null || file === '-' ? print(text) : replaceFile(file, text);
     }
     case 'table':
       // Who asks for some things only is told of these only.
@@ -90,7 +105,7 @@ const show = async (
     observed: observedIn(request),
   });
   if (report.isErr()) return err(report.error);
-  const missing = unmet(report.value, request.require);
+  const missing = unmet(report.value, request.require, request.user !== undefined);
   const written = await write(report.value, request, io);
   if (written.isErr()) return err(written.error);
   for (const line of missing) io.stderr.write(`ns-check: ${line}\n`);
@@ -98,17 +113,20 @@ const show = async (
 };
 
 const carryOut = async (request: CheckRequest, io: CheckIo): Promise<Result<number, Failed>> => {
-  const snapshot = request.from === null ? ok(null) : await load(request.from, io);
+  const { from, save: file, redact } = request;
+  const snapshot = from === null ? ok(null) : await load(from, io);
   if (snapshot.isErr()) return err(snapshot.error);
-  if (request.save === null) return show(request, snapshot.value, io);
-  const taken = await takeSnapshot({
-    redact: request.redact,
-    ...machineOptions(request),
-    observed: observedIn(request),
-    ...(snapshot.value === null ? {} : { snapshot: snapshot.value }),
-  });
+  if (file === null) return show(request, snapshot.value, io);
+  const machine = snapshot.value === null ? machineOptions(request) : { snapshot: snapshot.value };
+  const taken = await takeSnapshot({ ...machine, observed: observedIn(request) });
   if (taken.isErr()) return err(taken.error);
-  return (await save(taken.value, request.save, io)).map(() => OK);
+  const document = redact ? await takeSnapshot({ snapshot: taken.value, redact }) : taken;
+  if (document.isErr()) return err(document.error);
+  const saved = await save(document.value, file, io);
+  if (saved.isErr()) return err(saved.error);
+  const isAsked = request.format !== 'table' || request.require.length > 0;
+  // It says what was saved, and nothing is tried twice.
+  return isAsked ? show({ ...request, messages: [] }, taken.value, io) : ok(OK);
 };
 
 /**

@@ -43,7 +43,8 @@ interface Typed {
 const EXAMPLES = `
 NAME is a namespace type (${CHECK_NAMES.slice(0, 8).join(', ')}) or one of
 ${CHECK_NAMES.slice(8).join(', ')}.
-An ordinary user gets each type together with a user namespace; what is asked for with --require is asked for the caller.
+An ordinary user gets each type together with a user namespace. What is asked for with --require is asked for the
+caller; with --user for that user.
 
 Examples:
   ns-check                                   what works here, what does not, and what to type
@@ -53,7 +54,7 @@ Examples:
   ns-check --require user,net,pid --tap      a line for each, for a CI server
   ns-check --require user,net,pid            exit code 1 and a line for each that is not to be had
 
-Exit code: 0 done, 1 a requirement is not met, 2 bad arguments.
+Exit code: 0 done, 1 a requirement is not met, 2 bad arguments, or a file that cannot be read or written.
 `;
 
 const gather = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
@@ -65,9 +66,12 @@ const program = (version: string, write: (text: string) => void): Command =>
     .option('--tap', 'print a TAP point for each requirement, or for everything')
     .option(
       '--prometheus [file]',
-      'print the text format of Prometheus, or write it to a file for the textfile collector',
+      'print the text format of Prometheus, or write it to a file for the textfile collector; "-" is standard output',
     )
-    .option('--save <file>', 'write what the machine says of itself to a file; "-" is standard output')
+    .option(
+      '--save <file>',
+      'write what the machine says of itself to a file, and print nothing that is not asked for; "-" is standard output',
+    )
     .option('--from <file>', 'take the machine from such a file; "-" is standard input')
     .option('--redact', 'with --save: leave out the names of host and users, and paths that are not the system’s own')
     .option('--user <name>', 'the ordinary user that is meant, by name or uid, when the caller is root')
@@ -129,7 +133,18 @@ export const readRequest = (argv: readonly string[], version: string): Result<Ch
   ).flatMap(([name, wanted]) => (wanted === undefined ? [] : [name]));
   if (formats.length > 1) return usage(`Option "--${formats[1]}" is set, wanted without "--${formats[0]}"`);
   if (redact && save === null) return usage('Option "--redact" is set, wanted "--save" with it');
-  if (from !== null && user !== undefined) return usage('Option "--user" is set, wanted without "--from"');
+  const isPrinted = formats.length > 0 && !(typeof prometheus === 'string' && prometheus !== '-');
+  const ofThisMachine = (
+    [
+      ['--user', user !== undefined],
+      ['--no-probe', !probe],
+      ['--backend', backend !== undefined],
+    ] as const
+  ).find(([, isSet]) => isSet);
+  if (from !== null && ofThisMachine !== undefined)
+    return usage(`Option "${ofThisMachine[0]}" is set, wanted without "--from"`);
+  if (save === '-' && isPrinted)
+    return usage('Option "--save" is "-", wanted a file, as standard output has the report');
   if (backend !== undefined && !['auto', 'ffi', 'shell'].includes(backend))
     return usage(`Option "--backend" is ${JSON.stringify(backend)}, wanted auto, ffi or shell`);
   return checkNames(require).map((required) => ({

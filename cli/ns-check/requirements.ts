@@ -1,11 +1,14 @@
 import type { CheckName, CheckReport, Verdict } from '../../lib/index.ts';
 
 /**
- * The verdict that a requirement is about: that of who asks; what root has no need of, as newuidmap, is what the ordinary
- * user gets.
+ * The verdict that a requirement is about: that of who asks, or of the user that was named; what root has no need of, as
+ * newuidmap, is what the ordinary user gets.
+ *
+ * @param isForUser - whether a user was named
  */
-export const verdictFor = ({ caller, subjects }: CheckReport, name: CheckName): Verdict | null => {
-  const ordered = [...subjects].sort((a, b) => Number(b.who === caller) - Number(a.who === caller));
+export const verdictFor = ({ caller, subjects }: CheckReport, name: CheckName, isForUser: boolean): Verdict | null => {
+  const meant = isForUser ? 'user' : caller;
+  const ordered = [...subjects].sort((a, b) => Number(b.who === meant) - Number(a.who === meant));
   for (const { verdicts } of ordered) {
     const verdict = verdicts.find(({ check }) => check === name);
     if (verdict !== undefined) return verdict;
@@ -24,9 +27,9 @@ export const reasonOf = (report: CheckReport, { state, cause, errno, note }: Ver
 };
 
 /** A line for each requirement that is not seen to be met. What is not known is not met. */
-export const unmet = (report: CheckReport, names: readonly CheckName[]): readonly string[] =>
+export const unmet = (report: CheckReport, names: readonly CheckName[], isForUser: boolean): readonly string[] =>
   names.flatMap((name) => {
-    const verdict = verdictFor(report, name);
+    const verdict = verdictFor(report, name, isForUser);
     if (verdict?.state === 'works') return [];
     return [`${name}: ${verdict === null ? 'not known' : reasonOf(report, verdict)}`];
   });

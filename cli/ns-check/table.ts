@@ -64,6 +64,21 @@ const grid = ({ subjects }: CheckReport, paint: Ansis): string => {
     .join('\n');
 };
 
+/** Why things are not known, each reason once, and for whom it holds. */
+const reasons = ({ subjects }: CheckReport): readonly string[] => {
+  const found = new Map<string, string[]>();
+  for (const subject of subjects) {
+    const { verdicts } = subject;
+    const unknown = verdicts.filter(({ state }) => state === 'unknown');
+    for (const note of new Set(unknown.flatMap((one) => one.note ?? []))) {
+      const checks = unknown.filter((one) => one.note === note).map(({ check }) => check);
+      const which = checks.length === verdicts.length ? '' : `: ${checks.join(', ')}`;
+      found.set(note, [...(found.get(note) ?? []), `${headOf(subject)}${which}`]);
+    }
+  }
+  return [...found].map(([note, whose]) => `unknown (${whose.join('; ')}): ${note}`);
+};
+
 const sure = ({ confidence }: Diagnosis): string => (confidence === 'certain' ? '' : ` (${confidence})`);
 
 const diagnosisLines = (diagnosis: Diagnosis, paint: Ansis): readonly string[] => [
@@ -95,6 +110,7 @@ const sections = (report: CheckReport, paint: Ansis): readonly (readonly string[
       probe === null ? 'Nothing was tried: what follows is what the evidence says.' : `Tried: ${probe}`,
     ],
     [grid(report, paint)],
+    reasons(report).map((line) => paint.dim(line)),
     observed.flatMap(({ failure, causes }) => {
       const [first, ...others] = causes;
       if (first === undefined) return [];

@@ -1,9 +1,34 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import t from 'tap';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
 import { main } from '../../cli/ns-check/main.ts';
+import { unmet } from '../../cli/ns-check/requirements.ts';
+import { plainEnv } from '../plain-env.ts';
+
+const NS_CHECK = fileURLToPath(new URL('../../cli/ns-check.js', import.meta.url));
+
+const makeDir = (t: Test): string => {
+  const dir = mkdtempSync(join(tmpdir(), 'ns-check-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  return dir;
+};
 
 const run = async (args: readonly string[], stdin = '') => {
   const written = { stdout: '', stderr: '' };
@@ -98,6 +123,73 @@ t.test('ns-check --prometheus=FILE replaces the file', async (t) => {
   t.match(await run(['--from', '-', `--prometheus=${dir}/no/such/file`], HARDENED), { code: 2, stderr: /ENOENT/ });
 });
 
+t.test('ns-check --prometheus=FILE leaves a link a link, and a pipe a pipe', async (t) => {
+  const dir = makeDir(t);
+  const [file, link, pipe] = ['ns.prom', 'link', 'pipe'].map((name) => join(dir, name)) as [string, string, string];
+  writeFileSync(file, '');
+  symlinkSync(file, link);
+  t.match(await run(['--from', '-', `--prometheus=${link}`], HARDENED), { code: 0, stdout: '' });
+  t.ok(lstatSync(link).isSymbolicLink());
+  t.match(readFileSync(file, 'utf8'), /^ns_check_works/m);
+  t.equal(spawnSync('mkfifo', [pipe]).status, 0);
+  const fd = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    t.match(await run(['--from', '-', `--prometheus=${pipe}`], HARDENED), { code: 0, stdout: '' });
+    const buffer = Buffer.alloc(65_536);
+    t.match(buffer.toString('utf8', 0, readSync(fd, buffer)), /^ns_check_works/m);
+  } finally {
+    closeSync(fd);
+  }
+  t.ok(lstatSync(pipe).isFIFO());
+  t.same(readdirSync(dir).sort(), ['link', 'ns.prom', 'pipe']);
+  t.match((await run(['--from', '-', '--prometheus=-'], HARDENED)).stdout, /^ns_check_works/m);
+});
+
+t.test('ns-check says that it could not write, and what it found has the exit code when nobody reads', async (t) => {
+  const file = join(makeDir(t), 'machine.json');
+  writeFileSync(file, HARDENED);
+  const command = [process.execPath, NS_CHECK, '--from', file, '--tap'];
+  const inShell = (script: string) =>
+    spawnSync('sh', ['-c', script, 'sh', ...command], { encoding: 'utf8', env: plainEnv() });
+  if (existsSync('/dev/full')) {
+    const { status, stderr } = inShell('exec "$@" > /dev/full');
+    t.equal(status, 2);
+    t.match(stderr, /^ns-check: Cannot write the report: ENOSPC[^\n]*\n$/);
+  }
+  t.match(inShell('{ "$@" --require user 2>/dev/null; echo "code $?" >&2; } | true').stderr, /^code 1$/m);
+  t.match(inShell('{ "$@" 2>/dev/null; echo "code $?" >&2; } | true').stderr, /^code 0$/m);
+});
+
+t.test('ns-check --save prints what else is asked for, of the same machine', async (t) => {
+  const file = join(makeDir(t), 'machine.json');
+  const { code, stdout, stderr } = await run(['--from', '-', '--save', file, '--tap', '--require', 'user'], HARDENED);
+  t.equal(code, 1);
+  t.match(stdout, /^not ok 1 - user$/m);
+  t.match(stderr, /^ns-check: user: max-userns-zero: /);
+  t.match(JSON.parse(readFileSync(file, 'utf8')).evidence, { '/proc/sys/user/max_user_namespaces': '0' });
+});
+
+t.test('ns-check --require with --user is about that user, not about root', async (t) => {
+  const machine = JSON.parse(HARDENED);
+  const root = JSON.stringify({
+    ...machine,
+    evidence: {
+      ...machine.evidence,
+      caller: 'root',
+      '/proc/self/status': 'Uid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff',
+    },
+  });
+  const report = JSON.parse((await run(['--from', '-', '--json'], root)).stdout);
+  t.match(unmet(report, ['net'], false), [/^net: not known/], 'root needs no user namespace for it');
+  t.match(unmet(report, ['net'], true), [/^net: max-userns-zero/]);
+});
+
+t.test('ns-check --tap skips what is not known and nobody requires', async (t) => {
+  const { stdout } = await run(['--from', '-', '--tap'], HARDENED);
+  t.match(stdout, /^ok \d+ - clone3 # SKIP not known: [^\n]+$/m);
+  t.match((await run(['--from', '-', '--tap', '--require', 'clone3'], HARDENED)).stdout, /^not ok 1 - clone3$/m);
+});
+
 t.test('ns-check --save writes what --from reads', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'ns-check-'));
   t.teardown(() => rmSync(dir, { recursive: true }));
@@ -121,6 +213,10 @@ t.test('ns-check refuses what cannot be meant, with a sentence and exit code 2',
     [['--require', 'usr'], /"--require" is "usr", wanted cgroup, ipc/],
     [['--redact'], /"--redact" is set, wanted "--save" with it/],
     [['--from', '-', '--user', 'x'], /"--user" is set, wanted without "--from"/],
+    [['--from', '-', '--no-probe'], /"--no-probe" is set, wanted without "--from"/],
+    [['--from', '-', '--backend', 'ffi'], /"--backend" is set, wanted without "--from"/],
+    [['--save', '-', '--json'], /"--save" is "-", wanted a file/],
+    [['--require', ''], /"--require" is "", wanted cgroup/],
     [['--from', '/no/such/file'], /ENOENT/],
     [['--from', '-'], /"snapshot\.format"|"snapshot" is/],
     [['--json', '--tap'], /"--tap" is set, wanted without "--json"/],
