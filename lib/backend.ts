@@ -97,6 +97,8 @@ export interface Backend {
   readonly probe?: Probe;
   /** The security.capability of a file, hex; null: it has none; undefined: that cannot be read. */
   readonly fileCapabilities?: (path: string) => string | null | undefined;
+  /** Whether the root directory of this process is that of its mount namespace, by trying; undefined: that cannot be told. */
+  readonly isRootOwn?: () => boolean | undefined;
   /** Does IPC in the namespaces that a plan enters; stdout is a pipe there. */
   readonly ipc?: (plan: SpawnPlan, requests: readonly IpcRequest[]) => Result<IpcRun, LaunchError>;
   /** Mounts where the calling thread is; without it nothing can be pinned. */

@@ -5,7 +5,7 @@ import { err, ok, type Result } from 'neverthrow';
 import type { Backend } from './backend.ts';
 import { type CheckName, checksFor, type Who } from './check-names.ts';
 import type { BackendUnavailable, InvalidOption, LaunchError } from './errors.ts';
-import type { Evidence } from './host/evidence.ts';
+import type { Evidence, Reading } from './host/evidence.ts';
 import type { Facts } from './host/facts.ts';
 import type { MountLine } from './host/mountinfo.ts';
 import type { Tried } from './host/snapshot.ts';
@@ -203,15 +203,32 @@ interface LiveMachine {
   readonly reason: string | null;
 }
 
-/** Evidence that Node.js cannot read, and a backend can. */
-const withBackend = (evidence: Evidence, backend: Backend | null, suffix: string): Evidence => ({
-  read: (source) => {
+/** Evidence that Node.js cannot read, and a backend can; each is asked for once. */
+const withBackend = (
+  evidence: Evidence,
+  backend: Backend | null,
+  { live, subject }: Parts,
+  account: Account | null,
+): Evidence => {
+  const known = new Map<string, Reading>();
+  const suffix = live.FILE_CAPABILITIES;
+  const ask = (source: string): Reading => {
+    if (source === live.SPECIAL.ordinaryUser) return subject.accountText(account);
     const read = backend?.fileCapabilities;
-    return read !== undefined && source.startsWith('/') && source.endsWith(suffix)
-      ? read(source.slice(0, -suffix.length))
-      : evidence.read(source);
-  },
-});
+    if (read !== undefined && source.startsWith('/') && source.endsWith(suffix))
+      return read(source.slice(0, -suffix.length));
+    const reading = evidence.read(source);
+    if (source !== live.SPECIAL.root || reading === 'yes' || reading === 'no') return reading;
+    const isOwn = backend?.isRootOwn?.();
+    return isOwn === undefined ? reading : isOwn ? 'yes' : 'no';
+  };
+  return {
+    read: (source) => {
+      if (!known.has(source)) known.set(source, ask(source));
+      return known.get(source);
+    },
+  };
+};
 
 /** How this machine is to be looked at. */
 export interface LookSpec {
@@ -228,7 +245,7 @@ export const lookAtMachine = async (
   const opened = openBackend(spec.backend);
   if (opened.isErr() && spec.backend !== undefined && spec.backend !== 'auto') return err(opened.error);
   const backend = opened.isOk() ? opened.value.backend : null;
-  const evidence = withBackend(parts.live.liveEvidence(), backend, parts.live.FILE_CAPABILITIES);
+  const evidence = withBackend(parts.live.liveEvidence(), backend, parts, account);
   if (spec.probe === false) return ok({ evidence, tried: null, reason: null });
   const probe = backend?.probe;
   if (backend === null || probe === undefined) {

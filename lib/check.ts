@@ -86,13 +86,15 @@ const requestsFrom = (tried: Tried | null, reason: string | null, user: Account 
   });
 
 const assessMachine = async (spec: CheckSpec): Promise<Result<CheckReport, CheckError>> => {
-  const [{ assess }, { snapshotEvidence }, { evidenceIn, failureFrom }] = await Promise.all([
+  const [{ assess }, { snapshotEvidence }, { accountIn }, { evidenceIn, failureFrom }] = await Promise.all([
     import('./host/assess.ts'),
     import('./host/evidence.ts'),
+    import('./host/subject.ts'),
     import('./host/symptom.ts'),
   ]);
   const { snapshot } = spec;
-  const account = snapshot === undefined ? await findAccount(spec.user) : ok(null);
+  const account =
+    snapshot === undefined ? await findAccount(spec.user) : ok(accountIn(snapshotEvidence(snapshot.evidence)));
   if (account.isErr()) return err(account.error);
   const machine =
     snapshot === undefined

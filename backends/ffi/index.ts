@@ -9,6 +9,7 @@ import { masqueradeForCaller } from './netlink/caller-masquerade.ts';
 import { readNetwork } from './netlink/read-network.ts';
 import { watchNetwork } from './netlink/watch-network.ts';
 import { nsfsOf } from './nsfs.ts';
+import { isRootOwn } from './probe/own-root.ts';
 import { fileCapabilities, probe } from './probe/probe.ts';
 import { readerOf } from './reader.ts';
 import { explain } from './spawn/explain.ts';
@@ -53,5 +54,6 @@ export const ffiBackend: Backend = {
     host()
       .map((opened) => fileCapabilities(opened, path))
       .unwrapOr(undefined),
+  isRootOwn: () => host().map(isRootOwn).unwrapOr(undefined),
   time: (operation) => host().andThen((opened) => timeOperation(opened, operation)),
 };

@@ -9,7 +9,7 @@ import { decodeIpc, ipcPlan } from './ipc.ts';
 import { launch } from './launch.ts';
 import { lineage } from './lineage.ts';
 import { mounterOf } from './mounter.ts';
-import { probe } from './probe.ts';
+import { isRootOwn, probe } from './probe.ts';
 import { inheritedFds } from './proc.ts';
 import { decodeReading, listening, readingPlan, watchingPlan } from './read-network.ts';
 import { knownTools, type Tools } from './tools.ts';
@@ -65,6 +65,7 @@ export const createShellBackend = (findTools: () => Result<Tools, string>): Back
         ),
       ),
     probe: (plan) => tools().asyncAndThen((found) => probe(found, plan)),
+    isRootOwn: () => tools().map(isRootOwn).unwrapOr(undefined),
     mounter: () => tools().andThen(mounterOf),
     lineage: () => tools().map(lineage).unwrapOr([]),
     measure: () =>

@@ -7,7 +7,7 @@ import type { ProbeOutcome, ProbePlan } from '../../lib/probe.ts';
 import { errnoIn, stepIn } from './parse.ts';
 import { type Recipe, recipeFor } from './probe-recipes.ts';
 import { quote } from './quote.ts';
-import { collect } from './run.ts';
+import { collect, runHere } from './run.ts';
 import type { Tools } from './tools.ts';
 
 const hasOption = ({ unshare }: Tools, types: readonly NamespaceType[]): boolean =>
@@ -93,6 +93,17 @@ export const probe = (tools: Tools, plan: ProbePlan): ResultAsync<readonly Probe
       return plan.attempts.map((wanted, index) => outcomeOf(wanted, recipes[index] ?? '', said.get(index)));
     }),
   );
+};
+
+/**
+ * Whether this process's root directory is that of its mount namespace: from a chroot nobody may make a user namespace, and
+ * nsenter(1), who joins the mount namespace that it is in, leaves the chroot.
+ */
+export const isRootOwn = ({ unshare, nsenter }: Tools): boolean | undefined => {
+  const words = [unshare.path, '--user', 'true'];
+  const succeeds = ([path = '', ...args]: readonly string[]): boolean => runHere(path, args) === 0;
+  if (succeeds(words)) return true;
+  return nsenter !== null && succeeds([nsenter.path, '--mount=/proc/self/ns/mnt', ...words]) ? false : undefined;
 };
 
 const becomeUser = ({ uid, gid }: { uid: number; gid: number }, { setpriv }: Tools): readonly string[] | null =>

@@ -25,6 +25,10 @@ export interface StageProcess {
   readonly setRef: (ref: boolean) => void;
 }
 
+/** Where commands are looked for: in PATH, and where they are on every machine, as tools themselves are. */
+const searched = (): string =>
+  [process.env['PATH'] ?? '', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'].join(':');
+
 /** Asks a tool about itself: its output and error output as one text, empty when it cannot be run. */
 export const ask = (path: string, args: readonly string[]): string => {
   const { stdout, stderr } = spawnSync(path, args, {
@@ -35,6 +39,10 @@ export const ask = (path: string, args: readonly string[]): string => {
   });
   return `${stdout ?? ''}${stderr ?? ''}`;
 };
+
+/** Runs a tool to its end, with this thread blocked, and silently: its exit code, or null. */
+export const runHere = (path: string, args: readonly string[]): number | null =>
+  spawnSync(path, args, { env: { PATH: searched(), LC_ALL: 'C' }, stdio: 'ignore', timeout: 10_000 }).status;
 
 /** Runs a tool to its end: its exit code, what it said on stderr, and the errno for which it never ran, or 0. */
 export const runToEnd = (
@@ -56,7 +64,7 @@ export const collect = (path: string, args: readonly string[], timeoutMs: number
   new Promise((resolve) => {
     // A process group of its own, so that all of it can be ended.
     const child = spawn(path, args, {
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      env: { PATH: searched(), LC_ALL: 'C' },
       stdio: ['ignore', 'pipe', 'ignore'],
       detached: true,
     });

@@ -165,8 +165,18 @@ const seen = (check: CheckName, failure: Failure, evidence: Evidence, layers: re
   return { verdict, causes };
 };
 
+const PLAIN = { errno: null, cause: null, confidence: null, note: null, filesystem: null } as const;
+
+/** Why nobody who is not the caller can be asked for in the user namespace that it is in; null: somebody can. */
+const noSuchUser = (evidence: Evidence, { who, account }: SubjectRequest): string | null => {
+  if (isRoot(evidence) === (who === 'root')) return null;
+  if (factsFrom(asSeenBy(evidence, who, account)).ownIdsMapped() !== false) return null;
+  const id = who === 'root' ? 0 : account?.uid;
+  return `uid ${id ?? 'of an ordinary user'} is not mapped in the caller’s user namespace, where nobody can be that user`;
+};
+
 const judge = (check: CheckName, isInside: boolean, attempt: Attempt | undefined, evidence: Evidence): Judged => {
-  const plain = { check, errno: null, cause: null, confidence: null, note: null, filesystem: null } as const;
+  const plain = { ...PLAIN, check };
   if (attempt?.type === 'works') {
     const { filesystem } = attempt;
     return { verdict: { ...plain, state: 'works', isTried: true, filesystem }, causes: [] };
@@ -209,7 +219,9 @@ export const assess = (
   const subjects = requests.map((request): Subject => {
     const { who, inUserNamespace, account, attempts } = request;
     const own = withAttempts(asSeenBy(evidence, who, account), attempts);
+    const nobody = noSuchUser(evidence, request);
     const verdicts = checksFor(who, inUserNamespace).map((check) => {
+      if (nobody !== null) return { ...PLAIN, check, state: 'unknown', isTried: false, note: nobody } as const;
       const { verdict, causes } = judge(check, inUserNamespace, attempts?.get(check), own);
       for (const diagnosis of causes) {
         const finding = findings.get(diagnosis.cause) ?? { diagnosis, blocks: new Map<SubjectRequest, CheckName[]>() };

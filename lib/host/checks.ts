@@ -23,7 +23,7 @@ export const conceivable = (name: CheckName, inUserNamespace: boolean): readonly
       if (!inUserNamespace) return [];
       return [
         ...made,
-        ...(['ENOENT', 'EPERM', 'EINVAL', 'EACCES'] as const).map(
+        ...(['EPERM', 'EINVAL', 'EACCES'] as const).map(
           (errno): Failure => ({ step: 'newuidmap', errno, namespaces: types, requested: types }),
         ),
       ];

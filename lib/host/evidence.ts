@@ -53,6 +53,8 @@ export const SPECIAL = {
   config: 'kernel config',
   /** `NAME:UID:GID` of the caller, as passwd(5) has it; absent when it has no such line. */
   account: 'account',
+  /** The same of the ordinary user that a check is about, who is not the caller where that is root; absent when there is none. */
+  ordinaryUser: 'ordinary user',
   /** `root` or `user`: who reads the answer and types the remedy, where that is not the one of whom it tells. */
   typist: 'typist',
   /** Whether the caller's root directory is that of its mount namespace: `yes` or `no`. */
@@ -66,6 +68,10 @@ export const snapshotEvidence = (snapshot: Snapshot): Evidence => ({
 
 const isAbsence = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+
+/** Without a security module that labels processes the file is there, and nothing is in it. */
+const isWithoutLabel = (source: string, error: unknown): boolean =>
+  source === '/proc/self/attr/current' && error instanceof Error && 'code' in error && error.code === 'EINVAL';
 
 const isExecutable = (path: string): boolean => {
   try {
@@ -144,16 +150,29 @@ const readAccount = (): Reading => {
   return fields === undefined ? null : `${fields[0]}:${fields[2]}:${fields[3]}`;
 };
 
+/** The id of the mount that a directory is on; proc_pid_fdinfo(5). */
+const mountOf = (path: string): string | undefined => {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
+  } finally {
+    closeSync(fd);
+  }
+};
+
 /** Compares the caller's root directory with that of the first process, where both have the same mounts. */
 const readRoot = (): Reading => {
-  if (readlinkSync('/proc/1/ns/mnt') !== readlinkSync('/proc/self/ns/mnt')) return undefined;
+  if (readlinkSync('/proc/1/ns/mnt') !== readlinkSync('/proc/self/ns/mnt')) return 'of another mount namespace';
   const [own, first] = [statSync('/'), statSync('/proc/1/root/')];
-  return own.dev === first.dev && own.ino === first.ino ? 'yes' : 'no';
+  if (own.dev !== first.dev || own.ino !== first.ino) return 'no';
+  // The same directory may be mounted twice.
+  return mountOf('/') === mountOf('/proc/1/root/') ? 'yes' : 'no';
 };
 
 const readSpecial: Readonly<Record<string, () => Reading>> = {
   [SPECIAL.caller]: () => (process.geteuid?.() === 0 ? 'root' : 'user'),
   [SPECIAL.typist]: () => undefined,
+  [SPECIAL.ordinaryUser]: () => undefined,
   [SPECIAL.log]: readLog,
   [SPECIAL.config]: readConfig,
   [SPECIAL.account]: readAccount,
@@ -185,7 +204,7 @@ export const liveEvidence = (): Evidence => {
     try {
       reading = readFrom(source);
     } catch (error) {
-      reading = isAbsence(error) ? null : undefined;
+      reading = isAbsence(error) || isWithoutLabel(source, error) ? null : undefined;
     }
     known.set(source, reading);
     return reading;

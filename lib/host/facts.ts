@@ -13,6 +13,8 @@ export interface HelperFacts {
   readonly path: string;
   readonly isSetuidRoot: boolean | undefined;
   readonly hasFileCapabilities: boolean | undefined;
+  /** Whether who owns it has no id in the caller's user namespace, so that its bit gives nothing there. */
+  readonly isOwnerUnmapped: boolean;
 }
 
 /** Capabilities by number, as in linux/capability.h. */
@@ -79,11 +81,15 @@ const covers = (map: Reading, id: number): boolean | undefined =>
     .map((line) => line.trim().split(/\s+/).map(Number))
     .some(([inside, , count]) => inside !== undefined && count !== undefined && id >= inside && id < inside + count);
 
-const isSetuidRoot = (mode: Reading, owner: Reading): boolean | undefined => {
+/** `isForeign`: the owner is shown as somebody else, since it is not mapped; then root is assumed. */
+const isSetuidRoot = (mode: Reading, owner: Reading, isForeign: boolean): boolean | undefined => {
   if (mode === undefined || mode === null) return undefined;
   if ((Number.parseInt(mode, 8) & 0o4000) === 0) return false;
-  return owner === undefined || owner === null ? undefined : owner === '0';
+  return owner === undefined || owner === null ? undefined : isForeign || owner === '0';
 };
+
+/** What the kernel shows instead of an id that is not mapped. */
+const OVERFLOW_ID = '65534';
 
 /** Reads facts out of evidence; nothing is read before it is asked for. */
 export const factsFrom = (evidence: Evidence): Facts => {
@@ -144,9 +150,15 @@ export const factsFrom = (evidence: Evidence): Facts => {
       if (path === null || path === undefined) return path;
       const [mode, owner] = [evidence.read(`${path}${MODE}`), evidence.read(`${path}${OWNER}`)];
       const capabilities = evidence.read(`${path}${FILE_CAPABILITIES}`);
+      const map = evidence.read(SOURCE.uidMap);
+      const isOwnerUnmapped =
+        owner === OVERFLOW_ID &&
+        inFirst() === false &&
+        (covers(map, Number(OVERFLOW_ID)) === false || covers(map, 0) === false);
       return {
         path,
-        isSetuidRoot: isSetuidRoot(mode, owner),
+        isOwnerUnmapped,
+        isSetuidRoot: isSetuidRoot(mode, owner, isOwnerUnmapped),
         hasFileCapabilities: capabilities === undefined ? undefined : capabilities !== null,
       };
     },

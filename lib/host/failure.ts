@@ -57,6 +57,12 @@ const PRIVILEGED_STEPS: ReadonlySet<FailureStep> = new Set([
 /** Whether the step takes a capability inside the new namespaces. */
 export const isPrivilegedInside = ({ step }: Failure): boolean => PRIVILEGED_STEPS.has(step);
 
+/** Filesystems that a user namespace may mount without any other. */
+const FREE: ReadonlySet<string> = new Set(['tmpfs', 'ramfs', 'devpts', 'binfmt_misc', 'fuse', 'overlay']);
+
+/** Whether a filesystem may be mounted in any user namespace. */
+export const isFreeFilesystem = (filesystem: string): boolean => FREE.has(filesystem);
+
 /** Whether the step is a mount(2). */
 export const isMount = ({ step }: Failure): boolean =>
   step === 'propagation' || step === 'mount-proc' || step === 'mount' || step === 'root';

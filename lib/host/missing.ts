@@ -6,7 +6,8 @@ const SPECIAL_WAYS: Readonly<Record<string, string>> = {
   [SPECIAL.config]:
     'zgrep -E "_NS=|CONFIG_NAMESPACES" /proc/config.gz || grep -E "_NS=|CONFIG_NAMESPACES" "/boot/config-$(uname -r)"',
   [SPECIAL.account]: 'getent passwd "$(id -u)"',
-  [SPECIAL.root]: 'stat -L -c %d:%i / /proc/1/root  # as root; equal where there is no chroot',
+  [SPECIAL.root]:
+    'for p in self 1; do readlink /proc/$p/ns/mnt; stat -L -c %d:%i /proc/$p/root; done  # as root; where the first line comes again, so does the second one, unless this is a chroot',
 };
 
 const SUFFIXES: Readonly<Record<string, (path: string) => string>> = {
@@ -20,7 +21,7 @@ const SUFFIXES: Readonly<Record<string, (path: string) => string>> = {
 export const howToRead = (source: string): string | null => {
   const special = SPECIAL_WAYS[source];
   if (special !== undefined) return special;
-  if (source.startsWith(PROBE) || source === SPECIAL.typist) return null;
+  if (source.startsWith(PROBE) || source === SPECIAL.typist || source === SPECIAL.ordinaryUser) return null;
   if (source.startsWith(COMMAND)) return `command -v ${source.slice(COMMAND.length)}`;
   if (source.startsWith(ENVIRONMENT)) return `printenv ${source.slice(ENVIRONMENT.length)}`;
   for (const [suffix, how] of Object.entries(SUFFIXES)) {

@@ -12,6 +12,20 @@ export interface Account {
   readonly name: string | null;
 }
 
+/** An account as evidence has it: `NAME:UID:GID`. */
+export const accountText = (account: Account | null): string | null =>
+  account === null ? null : `${account.name ?? ''}:${account.uid}:${account.gid}`;
+
+/** The ordinary user that saved evidence is about; where it does not say so, the caller when that is one. */
+export const accountIn = (evidence: Evidence): Account | null => {
+  const said = evidence.read(SPECIAL.ordinaryUser);
+  const text = said === undefined && isRoot(evidence) === false ? evidence.read(SPECIAL.account) : said;
+  const [, name = '', uid, gid] = /^([^:]*):(\d+):(\d+)$/.exec(text ?? '') ?? [];
+  return uid === undefined || gid === undefined
+    ? null
+    : { name: name === '' ? null : name, uid: Number(uid), gid: Number(gid) };
+};
+
 const setField = (status: string, field: string, value: string): string =>
   status
     .split('\n')

@@ -20,8 +20,9 @@ const checksOf = (cause: Cause, machine: Machine): readonly string[] => {
     const [file = source, field] = source.split('#');
     const how = howToRead(file);
     if (how === null) continue;
-    const wanted = field?.startsWith('mounts on ') ? field.slice('mounts on '.length) : field;
-    seen.add(wanted === undefined || !how.startsWith('cat ') ? how : `grep -F '${wanted}' ${file}`);
+    const point = field?.startsWith('mounts on ') === true ? field.slice('mounts on '.length) : null;
+    if (point !== null) seen.add(`awk '${point === '/' ? '$5 == "/"' : `index($5, "${point}") == 1`}' ${file}`);
+    else seen.add(field === undefined || !how.startsWith('cat ') ? how : `grep '^${field}' ${file}`);
   }
   return [...seen];
 };

@@ -155,6 +155,23 @@ const FAULTS: readonly Fault[] = [
     remedy: /pivot_root/,
   },
   {
+    about: 'in a chroot into a mount of the same root',
+    cause: 'chroot-caller',
+    check: 'user',
+    script: inUserNamespace('mount --rbind / "$SCRATCH" || exit 99; exec chroot "$SCRATCH" "$@"', '-Urm'),
+    remedy: /pivot_root/,
+  },
+  {
+    about: 'newuidmap belongs to root, who is not in the own user namespace',
+    cause: 'no-new-privs-blocks-newuidmap',
+    check: 'newuidmap',
+    who: 'user',
+    only: 'user',
+    inUserNamespace: true,
+    script: inUserNamespace('exec "$@"', '-U --map-current-user'),
+    remedy: /outside of this user namespace/,
+  },
+  {
     about: 'in a user namespace without maps',
     cause: 'unmapped-ids',
     check: 'user',

@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type CheckName, type CheckReport, check, openBackend, takeSnapshot } from '../../lib/index.ts';
 import { watchLeaks } from '../leaks.ts';
+import { plainEnv } from '../plain-env.ts';
 
 const why = (backend: 'ffi' | 'shell'): string | false =>
   openBackend(backend).match(
@@ -121,9 +125,53 @@ t.test('takeSnapshot() keeps what came of trying, and check() answers from it as
   const snapshot = (await takeSnapshot({ backend: 'ffi' }))._unsafeUnwrap();
   t.ok(snapshot.tried?.subjects.length);
   const report = (await check({ snapshot }))._unsafeUnwrap();
+  const live = (await check({ backend: 'ffi' }))._unsafeUnwrap();
+  t.strictSame(report.subjects, live.subjects, 'the ordinary user, too');
+  const answers = ({ findings }: CheckReport) =>
+    findings.map(({ cause, confidence, summary, remedy }) => ({ cause, confidence, summary, remedy }));
+  t.strictSame(answers(report), answers(live));
   const states = report.subjects.flatMap(({ verdicts }) => verdicts.map(({ check, state }) => `${check} ${state}`));
   const tried = snapshot.tried?.subjects.flatMap(({ outcomes }) => outcomes.filter(({ failure }) => failure === null));
   t.equal(states.filter((line) => line.endsWith('works')).length, tried?.length);
+});
+
+const NS_CHECK = fileURLToPath(new URL('../../cli/ns-check.js', import.meta.url));
+
+/** What ns-check says behind a shell script that ends in `"$@"`. */
+const checkIn = (script: string, backend: string, env: NodeJS.ProcessEnv = {}): CheckReport | null => {
+  const command = [process.execPath, NS_CHECK, '--json', '--backend', backend];
+  const { stdout } = spawnSync('sh', ['-c', script, 'sh', ...command], {
+    encoding: 'utf8',
+    env: { ...plainEnv(), ...env },
+  });
+  return stdout === '' ? null : JSON.parse(stdout);
+};
+
+const needsUserNamespaces = unshareDoes('-Ur') ? false : 'no user namespace can be made here with unshare(1)';
+
+for (const backend of ['ffi', 'shell'] as const) {
+  const skip = why(backend) || needsUserNamespaces;
+  t.test(`check() on ${backend} knows a chroot, even one into another mount of the same root`, { skip }, async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), 'ns-chroot-'));
+    t.teardown(() => rmdirSync(dir));
+    const report = checkIn(
+      `exec unshare -Urm sh -c 'mount --rbind / "$DIR" && exec chroot "$DIR" "$@"' sh "$@"`,
+      backend,
+      { DIR: dir },
+    );
+    t.match(report && verdict(report, 'root', 'user'), { cause: 'chroot-caller', confidence: 'certain' });
+  });
+
+  t.test(`check() on ${backend} says nothing of users that a user namespace does not have`, { skip }, async (t) => {
+    const report = checkIn('exec unshare -U --map-root-user "$@"', backend);
+    t.match(report && verdict(report, 'user', 'net'), { state: 'unknown', note: /is not mapped/ });
+    t.notOk(report?.findings.some(({ blocks }) => blocks.some(({ who }) => who === 'user')));
+  });
+}
+
+t.test('check() needs no PATH to try with tools', { skip: why('shell') || needsUserNamespaces }, async (t) => {
+  const report = checkIn('exec env PATH=/no/such/directory "$@"', 'shell');
+  t.match(report && verdict(report, report.caller, 'user'), { state: 'works' });
 });
 
 t.test('check() without trying says that nothing works', async (t) => {

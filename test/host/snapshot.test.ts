@@ -161,6 +161,12 @@ t.test('check() answers from a snapshot alone', async (t) => {
   t.ok(report.missing.some(({ how }) => how === 'cat /proc/self/status'));
 });
 
+t.test('check() says of nothing that it is missing where nothing is known', async (t) => {
+  const report = (await check({ snapshot: document({}) }))._unsafeUnwrap();
+  t.same(report.findings, []);
+  for (const { verdicts } of report.subjects) for (const { state } of verdicts) t.equal(state, 'unknown');
+});
+
 t.test('check() knows no user that is not there', async (t) => {
   const result = await check({ user: 'no-such-user' });
   t.match(result.isErr() && result.error, { type: 'invalid-option', option: 'user', value: 'no-such-user' });

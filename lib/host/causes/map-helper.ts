@@ -74,7 +74,11 @@ const onNosuid = (facts: Facts): boolean => {
   return above?.options.includes('nosuid') === true;
 };
 
+/** Whether its owner is root of an outer user namespace, who is nobody in this one. */
+const isForeign = (facts: Facts): boolean => facts.helper('newuidmap')?.isOwnerUnmapped === true;
+
 const privilegeIsHeldBack = (facts: Facts): Confidence | null => {
+  if (isForeign(facts)) return 'certain';
   if (facts.status('NoNewPrivs') === '1' || onNosuid(facts) || facts.isBounded('CAP_SETUID') === false)
     return 'certain';
   return facts.status('NoNewPrivs') === undefined && isUserService(facts) ? 'likely' : null;
@@ -184,6 +188,8 @@ export const mapHelperCauses: readonly Cause[] = [
     summary: (_, facts) => {
       if (facts.status('NoNewPrivs') === '1')
         return 'no_new_privs is set, so that newuidmap gains nothing from its file';
+      if (isForeign(facts))
+        return 'newuidmap belongs to an id that this user namespace does not have, so that it gains nothing from its file';
       if (onNosuid(facts)) return 'newuidmap is on a mount with nosuid, so that it gains nothing from its file';
       if (facts.isBounded('CAP_SETUID') === false)
         return 'CAP_SETUID is not in the bounding set, so that newuidmap cannot gain it';
@@ -192,6 +198,7 @@ export const mapHelperCauses: readonly Cause[] = [
     sources: () => [`${SOURCE.status}#NoNewPrivs`, `${SOURCE.status}#CapBnd`, '/proc/self/cgroup'],
     remedy: (facts) => {
       const confined = facts.confined();
+      if (isForeign(facts)) return ['run it outside of this user namespace, or map one id only (mapRootUser)'];
       if (confined === 'service')
         return [
           'systemctl --user edit UNIT  # [Service] without NoNewPrivileges=, Restrict*=, SystemCallFilter= and the like',

@@ -3,7 +3,7 @@ import type { Cause } from '../cause.ts';
 import { MARKS } from '../confinement.ts';
 import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
-import { asksFor, type Failure, isMount, said } from '../failure.ts';
+import { asksFor, type Failure, isFreeFilesystem, isMount, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
 import { hostCommands } from '../remedy.ts';
 
@@ -33,9 +33,6 @@ const OWNED_BY: Readonly<Record<string, NamespaceType>> = {
   cgroup2: 'cgroup',
   cgroup: 'cgroup',
 };
-
-/** Filesystems that a user namespace may mount without any other. */
-const FREE: ReadonlySet<string> = new Set(['tmpfs', 'ramfs', 'devpts', 'binfmt_misc', 'fuse', 'overlay']);
 
 const needed = (failure: Failure): NamespaceType | null => {
   const filesystem = failure.step === 'mount-proc' ? 'proc' : failure.filesystem;
@@ -85,11 +82,13 @@ export const mountCauses: readonly Cause[] = [
     id: 'fs-mount-needs-init-userns',
     matches: (failure, facts) => {
       const { filesystem } = failure;
-      if (failure.step !== 'mount' || filesystem == null || !said(failure, 'EPERM')) return null;
-      if (filesystem in OWNED_BY || FREE.has(filesystem) || !isOutsideFirst(failure, facts)) return null;
-      return 'likely';
+      if (filesystem == null || filesystem in OWNED_BY || isFreeFilesystem(filesystem)) return null;
+      if (failure.step === 'idmapped-mount')
+        return said(failure, 'EPERM', 'EINVAL') && facts.inFirstUserNamespace() === false ? 'likely' : null;
+      return failure.step === 'mount' && said(failure, 'EPERM') && isOutsideFirst(failure, facts) ? 'likely' : null;
     },
-    summary: ({ filesystem }) => `${filesystem} can most likely be mounted in the first user namespace only`,
+    summary: ({ filesystem, step }) =>
+      `${filesystem} can most likely be mounted${step === 'idmapped-mount' ? ' with other ids' : ''} in the first user namespace only`,
     sources: () => [SOURCE.uidMap],
     remedy: () => ['mount it outside and bind it, or take a FUSE program for it'],
   },

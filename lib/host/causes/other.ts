@@ -1,6 +1,6 @@
 import type { Cause } from '../cause.ts';
 import { SOURCE } from '../facts.ts';
-import { isMaking, said } from '../failure.ts';
+import { isFreeFilesystem, isMaking, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
 import { asRoot, hostCommands } from '../remedy.ts';
 
@@ -21,6 +21,9 @@ export const otherCauses: readonly Cause[] = [
     id: 'idmap-unsupported',
     matches: (failure, facts) => {
       if (failure.step !== 'idmapped-mount' || !said(failure, 'EINVAL', 'ENOSYS', 'EPERM')) return null;
+      // Whose file system it is comes first.
+      const { filesystem } = failure;
+      if (filesystem != null && !isFreeFilesystem(filesystem) && facts.inFirstUserNamespace() === false) return null;
       const kernel = facts.kernel();
       if (kernel === null) return failure.errno === 'ENOSYS' ? 'likely' : 'possible';
       if (isOlder(kernel, '5.12')) return 'certain';

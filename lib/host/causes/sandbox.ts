@@ -13,7 +13,8 @@ const mayBeFiltered = (facts: Facts): boolean =>
   facts.status('Seccomp') === undefined && (facts.confined() === 'container' || facts.confined() === 'service');
 
 const isBlocked = (failure: Failure): boolean =>
-  (isMaking(failure) || isPrivilegedInside(failure)) && said(failure, 'EPERM', 'ENOSYS');
+  ((isMaking(failure) || isPrivilegedInside(failure)) && said(failure, 'EPERM', 'ENOSYS')) ||
+  (failure.syscall === 'clone3' && failure.errno === 'ENOSYS');
 
 const makesAny = (failure: Failure): boolean => isMaking(failure) && failure.namespaces.length > 0;
 
