@@ -108,7 +108,7 @@ const readLog = (): Reading => {
     for (let records = 0; records < LOG.records; records += 1) {
       const record = buffer.toString('utf8', 0, readSync(fd, buffer));
       const line = record.slice(record.indexOf(';') + 1).split('\n', 1)[0] ?? '';
-      if (ABOUT_NAMESPACES.test(line)) lines.push(line.slice(0, 500));
+      if (ABOUT_NAMESPACES.test(line) && line.slice(0, 500) !== lines.at(-1)) lines.push(line.slice(0, 500));
     }
   } catch (error) {
     // EAGAIN: all of it has been read. EPIPE: records were overwritten meanwhile, and what is there is enough.

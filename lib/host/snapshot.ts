@@ -79,6 +79,7 @@ const FIXED: readonly string[] = [
   '/proc/sys/kernel/userns_max_level',
   '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
   '/proc/sys/kernel/apparmor_restrict_unprivileged_unconfined',
+  '/proc/sys/kernel/hostname',
   '/proc/sys/kernel/pid_max',
   '/proc/sys/kernel/threads-max',
   '/proc/sys/vm/memfd_noexec',

@@ -4,6 +4,7 @@ import t from 'tap';
 import type { Diagnosis } from '../../lib/errors.ts';
 import { diagnoseAll } from '../../lib/host/diagnose.ts';
 import { snapshotEvidence } from '../../lib/host/evidence.ts';
+import { redact } from '../../lib/host/redact.ts';
 import { parseSnapshot, type SnapshotDocument } from '../../lib/host/snapshot.ts';
 import { failureFrom } from '../../lib/host/symptom.ts';
 import { NOISE } from './noise.ts';
@@ -57,6 +58,14 @@ t.test('diagnoseAll() stays with its answer whatever else is known of a real mac
     { numRuns: 1000 },
   );
   t.pass('for 1000 machines with noise');
+});
+
+t.test('redact() changes no answer about a real machine', async (t) => {
+  for (const { name, snapshot } of CASES) {
+    const said = (document: SnapshotDocument) =>
+      answers(document).map(({ cause, confidence }) => `${cause} ${confidence}`);
+    t.same(said(redact(snapshot)), said(snapshot), name);
+  }
 });
 
 t.test('diagnoseAll() says nothing wrong for sure when evidence of a real machine is missing', async (t) => {

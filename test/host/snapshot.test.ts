@@ -98,6 +98,81 @@ t.test('redact() takes out who and where, and keeps what causes ask for', async 
   t.equal(evidence[`${helper} (mode)`], '4755', 'equal paths stay equal');
 });
 
+t.test('redact() leaves no secret, wherever it stands', async (t) => {
+  const secret = fc.stringMatching(/^zq[a-z]{6,12}$/);
+  const places: readonly ((word: string) => Parameters<typeof document>[0])[] = [
+    (word) => ({
+      '/proc/sys/kernel/hostname': word,
+      'kernel log': `${word} kernel: userns_create`,
+      '/proc/version': word,
+    }),
+    (word) => ({ '/proc/sys/kernel/hostname': `${word}.example.org`, '/run/host/container-manager': word }),
+    (word) => ({ account: `${word}:1000:1000`, 'kernel log': `audit: user=${word}` }),
+    (word) => ({ 'ordinary user': `${word}:1000:1000`, '/proc/self/exe': `/home/${word}/bin/node` }),
+    (word) => ({ '/etc/subuid': `root:1:1\n${word}:100000:65536`, '/etc/subgid (link)': `/nfs/${word}/subgid` }),
+    (word) => ({ '/proc/cmdline': `ro ${word}=1 token=${word} root=/dev/mapper/${word}` }),
+    (word) => ({
+      '/proc/self/mountinfo': `27 1 8:1 /${word} /var/lib/${word}/x rw - nfs ${word}:/vol rw,addr=${word}`,
+    }),
+    (word) => ({ '/proc/self/mountinfo': `27 1 8:1 / /etc/${word} rw - ext4 /dev/${word} rw,${word}` }),
+    (word) => ({ '/proc/self/mountinfo': `27 1 8:1 / /dev${word}/x rw - overlay o rw,lowerdir=/${word}` }),
+    (word) => ({ '/proc/self/cgroup': `4:memory:/${word}/x\n0::/system.slice/${word}.service/app-${word}-1.scope` }),
+    (word) => ({ '/proc/self/cgroup': `0::/lxc.payload.${word}\n1:cpu:/kubepods-burstable-pod${word}.slice` }),
+    (word) => ({ '/proc/self/attr/current': `${word}-agent (enforce)` }),
+    (word) => ({ '/proc/self/attr/current': `snap.${word}.app (enforce)` }),
+    (word) => ({ '/proc/self/attr/current': `/usr/local/${word}/agent (enforce)` }),
+    (word) => ({ '/proc/self/attr/current': `${word}_u:system_r:container_t:s0` }),
+    (word) => ({ '/sys/kernel/security/apparmor/profiles': `node-${word} (enforce)\n/opt/${word}/node (complain)` }),
+    (word) => ({ 'kernel log': `audit: apparmor="DENIED" profile="${word}" comm="${word}" name="/srv/${word}/x"` }),
+    (word) => ({ 'kernel log': `newuidmap: see https://${word}.example.org/x, or mail ${word}@example.org` }),
+    (word) => ({ 'command newuidmap': `/nfs/${word}/newuidmap`, [`/nfs/${word}/newuidmap (mode)`]: '4755' }),
+    (word) => ({
+      'environment container': word,
+      'environment KUBERNETES_SERVICE_HOST': word,
+      'environment DYNO': word,
+    }),
+    (word) => ({ '/etc/os-release': `ID=debian\nSUPPORT_URL="https://${word}.example.org"\nIMAGE_ID=${word}` }),
+    (word) => ({ '/run/.containerenv': `name="${word}"`, '/.flatpak-info': `name=${word}` }),
+  ];
+  fc.assert(
+    fc.property(secret, (word) => {
+      for (const place of places) {
+        const whole = {
+          ...document(place(word)),
+          observed: [{ text: `bwrap: /opt/${word}/x: no`, path: `/srv/${word}` }],
+        };
+        const text = JSON.stringify(redact(whole));
+        if (text.includes(word)) throw new Error(text);
+      }
+    }),
+    { numRuns: 50 },
+  );
+  t.equal(places.length, 22);
+  const words = 'machine 0123456789abcdef0123456789abcdef at 10.20.30.40 or fe80:0:0:0:1:2:3:4, aa:bb:cc:dd:ee:ff';
+  const { observed } = redact({ ...document({}), observed: [{ text: words }] });
+  t.equal(observed[0]?.text, 'machine ID at ADDRESS or ADDRESS, ADDRESS');
+});
+
+t.test('redact() keeps what lies above what, and what every machine has', async (t) => {
+  const { evidence } = redact(
+    document({
+      'command newuidmap': '/home/acme/bin/newuidmap',
+      '/proc/self/mountinfo':
+        '27 1 8:1 / /home/acme rw,nosuid - ext4 /dev/sda1 rw\n31 23 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup c rw\n9 1 0:4 net:[4026531840] /run/acme rw - nsfs nsfs rw\n8 1 0:5 / /proc/sys rw - tmpfs t rw',
+      '/proc/self/cgroup': '12:pids:/docker/0123456789ab\n0::/user.slice/user-1000.slice/user@1000.service/x.service',
+      '/proc/self/attr/current': 'docker-default (enforce)',
+    }),
+  );
+  const points = evidence['/proc/self/mountinfo']?.split('\n').map((line) => line.split(' ')[4] ?? '');
+  t.ok(evidence['command newuidmap']?.startsWith(`${points?.[0]}/`), `${evidence['command newuidmap']}`);
+  t.match(points, [/^\/home\/dir\d+$/, '/sys/fs/cgroup/cpu,cpuacct', /^\/run\/dir\d+$/, '/proc/sys']);
+  t.match(
+    evidence['/proc/self/cgroup'],
+    /^12:pids:\/docker\/dir\d+\n0::\/user\.slice\/user-1000\.slice\/user@1000\.service\/dir\d+\.service$/,
+  );
+  t.equal(evidence['/proc/self/attr/current'], 'docker-default (enforce)');
+});
+
 t.test('redact() changes no answer', async (t) => {
   for (const machine of MACHINES) {
     const whole = evidenceOf(machine);
