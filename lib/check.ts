@@ -32,7 +32,7 @@ export type CheckError = InvalidOption | BackendUnavailable;
  *
  * @remarks Reads files, and tries in throw-away children, as {@link check} does. What could not be read is left out: it is
  * not known, which is not the same as absent.
- * @param spec - `redact` takes out the host's name, the names of users and paths that are not the system's own; a `snapshot`
+ * @param spec - `redact` takes out the host's name, the names of users, addresses, and paths that are not the system's own; a `snapshot`
  * stands for this machine
  * @returns a document that {@link check} takes, on any machine
  */

@@ -48,6 +48,45 @@ t.test('CAUSES have ids of their own, each one with a machine and a note', async
   t.same(Object.keys(NOTES).sort(), [...ids].sort(), 'and a note');
 });
 
+t.test('diagnoseAll() gives a user ids that are nobody’s, the way of its distribution', async (t) => {
+  const remedy = (release: string, subuid: string, subgid: string | null = subuid) => {
+    const evidence = { ...HEALTHY, '/etc/os-release': release, '/etc/subuid': subuid, '/etc/subgid': subgid };
+    const failure: Failure = { step: 'newuidmap', errno: 'EPERM', namespaces: ['user'], path: 'newuidmap' };
+    return first(failure, evidence)?.remedy[0];
+  };
+  const both = (from: number) => `--add-subuids ${from}-${from + 65_535} --add-subgids ${from}-${from + 65_535}`;
+  t.equal(remedy('ID=debian', ''), `sudo usermod ${both(100_000)} jo`);
+  t.equal(remedy('ID=debian', 'ann:100000:65536'), `sudo usermod ${both(165_536)} jo`, 'behind those of others');
+  t.equal(remedy('ID=debian', 'b:165536:65536\na:100000:65536\nc:400000:1'), `sudo usermod ${both(231_072)} jo`);
+  t.equal(remedy('ID=debian', 'a:100000:10', 'a:100005:10'), `sudo usermod ${both(100_015)} jo`, 'of both files');
+  t.equal(
+    remedy('ID=debian', '', 'jo:100000:65536'),
+    'sudo usermod --add-subuids 165536-231071 jo',
+    'only what is lacking',
+  );
+  t.equal(remedy('ID=alpine', ''), "echo 'jo:100000:65536' | sudo tee -a /etc/subuid /etc/subgid");
+  t.match(
+    remedy('ID=nixos', ''),
+    /^users\.users\.jo\.subUidRanges = \[ \{ startUid = 100000; count = 65536; \} \]; .*subGid/,
+  );
+});
+
+t.test('diagnoseAll() never lets newuidmap have both the setuid bit and capabilities', async (t) => {
+  for (const [release, wanted] of [
+    ['ID=debian', /chmod u\+s/],
+    ['ID=fedora', /setcap/],
+  ] as const) {
+    const evidence = { ...HEALTHY, '/etc/os-release': release, '/usr/bin/newuidmap (mode)': '0755', '/.dockerenv': '' };
+    const failure: Failure = { step: 'newuidmap', errno: 'EPERM', namespaces: ['user'], path: 'newuidmap' };
+    const found = first(failure, evidence);
+    t.equal(found?.cause, 'newuidmap-not-privileged');
+    const text = found?.remedy.join('\n') ?? '';
+    t.match(text, wanted);
+    t.notMatch(text, /setcap[\s\S]*chmod u\+s|chmod u\+s[\s\S]*setcap/);
+    t.notMatch(text, /on the host/, 'the file is in the container');
+  }
+});
+
 t.test('diagnoseAll() is certain of nothing when no errno is known', async (t) => {
   for (const machine of MACHINES) {
     const { about, failure } = machine;

@@ -162,16 +162,6 @@ const FAULTS: readonly Fault[] = [
     remedy: /pivot_root/,
   },
   {
-    about: 'newuidmap belongs to root, who is not in the own user namespace',
-    cause: 'no-new-privs-blocks-newuidmap',
-    check: 'newuidmap',
-    who: 'user',
-    only: 'user',
-    inUserNamespace: true,
-    script: inUserNamespace('exec "$@"', '-U --map-current-user'),
-    remedy: /outside of this user namespace/,
-  },
-  {
     about: 'in a user namespace without maps',
     cause: 'unmapped-ids',
     check: 'user',
@@ -260,7 +250,7 @@ const FAULTS: readonly Fault[] = [
   }),
   helperFault('newuidmap is not setuid', 'newuidmap-not-privileged', {
     prepare: withHelpers('chmod 0755 "$SCRATCH/x/$name"'),
-    remedy: /setcap cap_setuid/,
+    remedy: /setcap cap_setuid|chmod u\+s/,
   }),
   helperFault('newuidmap has file capabilities only', null, {
     prepare: withHelpers(

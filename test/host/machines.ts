@@ -630,6 +630,21 @@ export const MACHINES: readonly Machine[] = [
     confidence: 'certain',
   },
   {
+    about: 'newuidmap of a root who is not in the user namespace',
+    failure: helper('EPERM'),
+    evidence: {
+      ...SETUID_HELPERS,
+      '/usr/bin/newuidmap (owner)': '65534',
+      '/usr/bin/newgidmap (owner)': '65534',
+      '/proc/self/uid_map': '      1000       1000          1\n    100000     100000      65536',
+      '/proc/self/gid_map': '      1000       1000          1\n    100000     100000      65536',
+    },
+    cause: 'no-new-privs-blocks-newuidmap',
+    confidence: 'certain',
+    summary: /belongs to an id that this user namespace does not have/,
+    remedy: /outside of this user namespace/,
+  },
+  {
     about: 'newuidmap on a nosuid mount',
     failure: helper('EPERM'),
     evidence: {
@@ -677,7 +692,7 @@ export const MACHINES: readonly Machine[] = [
     evidence: { ...SETUID_HELPERS, '/etc/subuid': 'somebody:100000:65536', '/etc/subgid': 'somebody:100000:65536' },
     cause: 'subid-missing',
     confidence: 'certain',
-    remedy: /usermod --add-subuids 100000-165535 --add-subgids 100000-165535 jo/,
+    remedy: /usermod --add-subuids 165536-231071 --add-subgids 165536-231071 jo/,
   },
   {
     about: 'a /proc that hides processes',

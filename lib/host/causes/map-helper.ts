@@ -1,9 +1,11 @@
 import { type Cause, type Confidence, leastSure } from '../cause.ts';
+import { distributionFamily } from '../distribution.ts';
 import { LINK, SPECIAL } from '../evidence.ts';
 import { type Facts, type HelperFacts, type MapHelper, SOURCE } from '../facts.ts';
 import { type Failure, said } from '../failure.ts';
 import { asRoot, hostCommands, installPackage } from '../remedy.ts';
 import { overlap, ownRanges, SUBID_FILES, type SubidFile } from '../subid.ts';
+import { giveRanges } from '../subid-remedy.ts';
 
 const HELPERS: readonly MapHelper[] = ['newuidmap', 'newgidmap'];
 
@@ -36,6 +38,18 @@ const helperSources = (failure: Failure): readonly string[] =>
   ]);
 
 const helperPath = (facts: Facts, name: MapHelper): string => facts.helper(name)?.path ?? `/usr/bin/${name}`;
+
+/** What a distribution gives its helpers: capabilities, or the setuid bit. Never both: then the kernel honours neither. */
+const privilegeByHand = (facts: Facts): readonly string[] => {
+  const family = distributionFamily(facts.evidence);
+  if (family === 'nixos') return [];
+  if (family !== 'redhat' && family !== 'arch')
+    return [asRoot(facts, `chmod u+s ${HELPERS.map((name) => helperPath(facts, name)).join(' ')}`)];
+  return [
+    asRoot(facts, `setcap cap_setuid+ep ${helperPath(facts, 'newuidmap')}`),
+    asRoot(facts, `setcap cap_setgid+ep ${helperPath(facts, 'newgidmap')}`),
+  ];
+};
 
 const says = (failure: Failure, pattern: RegExp): boolean => pattern.test(failure.text ?? '');
 
@@ -138,8 +152,7 @@ export const mapHelperCauses: readonly Cause[] = [
         ? 'newuidmap is setuid root and has file capabilities, too: the kernel then gives it only the capabilities'
         : 'newuidmap is probably setuid root and has file capabilities, too, of which it may have only one',
     sources: helperSources,
-    remedy: (facts) =>
-      hostCommands(facts, ...HELPERS.map((name) => asRoot(facts, `chmod u-s ${helperPath(facts, name)}`))),
+    remedy: (facts) => HELPERS.map((name) => asRoot(facts, `chmod u-s ${helperPath(facts, name)}`)),
   },
   {
     id: 'newuidmap-not-privileged',
@@ -173,11 +186,7 @@ export const mapHelperCauses: readonly Cause[] = [
         },
         true,
       ),
-      ...hostCommands(
-        facts,
-        asRoot(facts, `setcap cap_setuid+ep ${helperPath(facts, 'newuidmap')}`),
-        asRoot(facts, `setcap cap_setgid+ep ${helperPath(facts, 'newgidmap')}`),
-      ),
+      ...privilegeByHand(facts).map((command) => `${command}  # where that is not enough`),
     ],
   },
   {
@@ -297,7 +306,7 @@ export const mapHelperCauses: readonly Cause[] = [
     },
     sources: (failure) => [...files(failure), SPECIAL.account],
     remedy: (facts) => [
-      asRoot(facts, `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${account(facts)}`),
+      ...giveRanges(facts),
       ...(facts.evidence.read('command podman') != null ? ['podman system migrate'] : []),
     ],
   },
