@@ -95,6 +95,9 @@ t.test('spawn() takes a carrier for what would be unsafe in shared memory', asyn
     planOf({ namespaces: ['uts'], uid: 1 }),
     // For a process that shares memory it is set for all that do.
     planOf({ namespaces: ['uts'], oomScoreAdj: 500 }),
+    // Links in them could lead to Node's program and fds.
+    planOf({ namespaces: ['mnt'], mounts: [{ type: 'tmpfs', target: '/tmp' }] }),
+    planOf({ namespaces: ['mnt'], root: '/srv' }),
     entering('pid'),
     entering('user'),
     entering('time'),

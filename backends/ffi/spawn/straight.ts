@@ -34,7 +34,10 @@ const isPlain = (plan: SpawnPlan): boolean => {
   return true;
 };
 
-/** What a child may do beside Node as well: nothing of it changes the shared memory, or lets others see it. */
+/**
+ * What a child may do beside Node as well: nothing of it changes the shared memory, or lets others see it. Neither a root nor
+ * mounts are among it: links in a tree of somebody else's would lead to Node's program and to its fds.
+ */
 const BESIDE: readonly (keyof SpawnPlan)[] = [
   ...HARMLESS,
   'namespaces',
@@ -42,8 +45,6 @@ const BESIDE: readonly (keyof SpawnPlan)[] = [
   'domainname',
   'network',
   'propagation',
-  'mounts',
-  'root',
   'mountProc',
   'idMap',
 ];
