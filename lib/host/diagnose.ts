@@ -5,9 +5,16 @@ import { type Evidence, liveEvidence, type Reading, SPECIAL } from './evidence.t
 import { type Facts, factsFrom } from './facts.ts';
 import type { Failure } from './failure.ts';
 
-/** A tool that gave no errno leaves room for doubt; and what stands in the way for good fails always, not now and then. */
-const doubt = (confidence: Confidence, { errno, isIntermittent }: Failure, { comesAndGoes }: Cause): Confidence => {
+/** A tool that gave no errno leaves room for doubt, and one that named nothing, for more; and what stands in the way for good fails always, not now and then. */
+const doubt = (
+  confidence: Confidence,
+  { errno, isIntermittent, isAssumed, text }: Failure,
+  { comesAndGoes }: Cause,
+): Confidence => {
   if (isIntermittent === true && comesAndGoes !== true) return 'possible';
+  const isVague =
+    isAssumed === true && errno === null && !/namespace|userns|sandbox|\b[ug]id|map\b|\bproc\b/i.test(text ?? '');
+  if (isVague) return 'possible';
   return errno === null && confidence === 'certain' ? 'likely' : confidence;
 };
 

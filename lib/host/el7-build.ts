@@ -23,7 +23,7 @@ const minorRelease = ({ read }: Evidence): number | null | undefined => {
   const release = / release 7(?:\.(\d+))?/.exec(read('/etc/redhat-release') ?? '');
   if (release !== null) return release[1] === undefined ? null : Number(release[1]);
   const text = read('/etc/os-release') ?? '';
-  const version = /^VERSION_ID=["']?7(?:\.(\d+))?(?![\d.])/m.exec(text);
+  const version = /^VERSION_ID=["']?7(?:\.(\d+)(?:\.\d+)?)?(?![\d.])/m.exec(text);
   if (!EL_IDS.test(text) || version === null) return undefined;
   return version[1] === undefined ? null : Number(version[1]);
 };

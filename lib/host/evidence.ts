@@ -94,7 +94,7 @@ const findCommand = (name: string): string | null => {
 };
 
 const ABOUT_NAMESPACES =
-  /userns|user_namespace|unprivileged_userns|too revealing|setuid-root and effective|gVisor|apparmor="DENIED".*class="(?:mount|cap|namespace)"|denied\s+\{[^}]*\}.*(?:cap_userns|user_namespace|mounton)/;
+  /userns|user_namespace|unprivileged_userns|too revealing|setuid-root and effective|gVisor|apparmor="DENIED".*class="(?:mount|cap|namespace)"|denied\s+\{[^}]*\}.*(?:cap_userns|user_namespace|mounton|tclass=filesystem)|Chromium OS LSM/;
 
 /** The most that is read of the kernel's log, records, and kept of it, lines. */
 const LOG = { records: 20_000, lines: 20, recordBytes: 8192 } as const;

@@ -11,6 +11,8 @@ export interface Failure {
   readonly namespaces: readonly NamespaceType[];
   /** All types that the spec asked for; `namespaces` when left out. Tells a missing capability from one that was taken. */
   readonly requested?: readonly NamespaceType[];
+  /** Nobody said which namespaces were wanted: these are what such a tool mostly makes. */
+  readonly isAssumed?: boolean;
   /** The file or directory that the call was about. */
   readonly path?: string | null;
   /** The system call by its own name, where the step leaves it open. */

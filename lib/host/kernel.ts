@@ -10,7 +10,9 @@ export const parseKernelRelease = (release: string): KernelVersion | null => {
   const found = /^(\d+)\.(\d+)(?:\.(\d+))?(.*)$/.exec(release.trim());
   if (found === null) return null;
   const [, major, minor, patch, rest] = found;
-  const build = /^-(\d+)(?:\.[^-]*)?\.el7/.exec(rest ?? '');
+  // Others build newer kernels for that generation, and mark them the same way.
+  const isOwn = major === '3' && minor === '10';
+  const build = isOwn ? /^-(\d+)(?:\.[^-]*)?\.el7/.exec(rest ?? '') : null;
   return {
     numbers: [Number(major), Number(minor), Number(patch ?? 0)],
     el7Build: build === null ? null : Number(build[1]),

@@ -419,6 +419,52 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   ),
   'pid-init-gone': note('who makes the call', null, ['sh: fork: Cannot allocate memory'], [man('pid_namespaces', 7)]),
   'filesystem-unknown': note('everyone', null, ['mount: unknown filesystem type ’overlay’'], [man('mount', 2)]),
+  'proc-sys-readonly': note(
+    'who is in a container',
+    MORE_KERNEL,
+    ['sysctl: setting key "user.max_user_namespaces": Read-only file system'],
+    [...issue('containers/buildah', 2504), ...issue('opencontainers/runc', 1906)],
+  ),
+  'file-absent-means-nothing': note(
+    'everyone',
+    null,
+    [
+      'sysctl: cannot stat /proc/sys/kernel/unprivileged_userns_clone: No such file or directory',
+      'sysctl: error: ’kernel.unprivileged_userns_clone’ is an unknown key',
+    ],
+    [...issue('docker-library/docker', 183), ...issue('rapid7/metasploit-framework', 11017)],
+  ),
+  'selinux-mount-denied': note(
+    'ordinary users',
+    'The domain may mount, whatever program runs in it.',
+    ['bwrap: Failed to make / slave: Permission denied', 'bwrap: Failed to mount tmpfs: Permission denied'],
+    issue('fedora-selinux/selinux-policy', 510),
+  ),
+  'setns-own-userns': note(
+    'everyone',
+    null,
+    ['nsenter: reassociate to namespace ’ns/user’ failed: Invalid argument'],
+    [...issue('kernelkit/infix', 361), man('setns', 2)],
+  ),
+  'grsecurity-userns': note('ordinary users', null, [EPERM], issue('sandstorm-io/sandstorm', 1430)),
+  'chromium-os-lsm': note(
+    'ordinary users',
+    null,
+    ['bwrap: Failed to mount tmpfs: Operation not permitted'],
+    issue('ading2210/shimboot', 26),
+  ),
+  'qemu-user': note(
+    'who makes the call',
+    null,
+    ['bwrap: Creating new namespace failed, likely because the kernel does not support user namespaces', EINVAL],
+    [...issue('systemd/systemd', 21511), ...issue('NixOS/nixpkgs', 321654)],
+  ),
+  'setgroups-denied': note(
+    'ordinary users',
+    null,
+    ['nsenter: setgroups failed: Operation not permitted'],
+    [...issue('util-linux/util-linux', 3553), man('user_namespaces', 7)],
+  ),
   'not-a-namespace-problem': note(
     'everyone',
     null,

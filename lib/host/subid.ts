@@ -30,6 +30,7 @@ export const ownRanges = (facts: Facts, file: SubidFile): readonly SubidRange[] 
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
+  if (lines.length === 0) return [];
   const owners = new Set(lines.map(ownerOf));
   const uid = facts.uid();
   const own = new Set(
@@ -44,6 +45,18 @@ export const ownRanges = (facts: Facts, file: SubidFile): readonly SubidRange[] 
   });
 };
 
+/** A range that begins within another one; null: there is none. */
+export const overlapOf = <R extends { readonly first: number; readonly count: number }>(
+  ranges: readonly R[],
+): R | null => {
+  const sorted = [...ranges].sort((a, b) => a.first - b.first);
+  const second = sorted.find((range, index) => {
+    const before = sorted[index - 1];
+    return before !== undefined && before.first + before.count > range.first;
+  });
+  return second ?? null;
+};
+
 /** What overlaps among the caller's ranges, as a sentence that ends in the line to take out; null: nothing. */
 export const overlap = (facts: Facts, file: SubidFile): string | null => {
   const ranges = ownRanges(facts, file) ?? [];
@@ -51,10 +64,6 @@ export const overlap = (facts: Facts, file: SubidFile): string | null => {
   const own = ranges.find(({ first, count }) => id !== undefined && id >= first && id < first + count);
   if (own !== undefined)
     return `a range in ${file} holds the caller’s own id ${id}, which then is mapped twice: ${own.line}`;
-  const sorted = [...ranges].sort((a, b) => a.first - b.first);
-  const second = sorted.find((range, index) => {
-    const before = sorted[index - 1];
-    return before !== undefined && before.first + before.count > range.first;
-  });
-  return second === undefined ? null : `ranges in ${file} overlap: ${second.line}`;
+  const second = overlapOf(ranges);
+  return second === null ? null : `ranges in ${file} overlap: ${second.line}`;
 };

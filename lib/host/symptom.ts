@@ -4,6 +4,7 @@ import { NAMESPACES, type NamespaceType } from '../namespace.ts';
 import { type FailureStep, OTHER_STEPS } from '../probe.ts';
 import type { Failure } from './failure.ts';
 import type { Observed } from './snapshot.ts';
+import { HOST_PIDS, toldNamespaces } from './told-command.ts';
 
 /** Errors as strerror(3) words them, as far as they are met here. */
 const WORDED: Readonly<Record<string, ErrnoName>> = {
@@ -23,11 +24,22 @@ const WORDED: Readonly<Record<string, ErrnoName>> = {
   'input/output error': 'EIO',
   'stale file handle': 'ESTALE',
   'operation not supported': 'ENOTSUP',
+  'too many levels of symbolic links': 'ELOOP',
+  'exec format error': 'ENOEXEC',
+  'transport endpoint is not connected': 'ENOTCONN',
+  'bad file descriptor': 'EBADF',
+  // What these tools say instead of the error's own words.
+  'no permissions to create new namespace': 'EPERM',
+  'no permissions to creating new namespace': 'EPERM',
+  'mount namespace requires privileges': 'EPERM',
+  'the kernel does not support user namespaces': 'EINVAL',
 };
 
 const errnoIn = (text: string): ErrnoName | null => {
-  const named = /\b(E[A-Z0-9]{3,})\b/.exec(text)?.[1];
-  if (named !== undefined && Object.hasOwn(ERRNO, named)) return named as ErrnoName;
+  const named = [...text.matchAll(/\b(E[A-Z0-9]{3,})\b/g)]
+    .map(([name]) => name)
+    .find((name) => Object.hasOwn(ERRNO, name));
+  if (named !== undefined) return named as ErrnoName;
   const lower = text.toLowerCase();
   // The last one is what the kernel said; what stands before it may be a name or a sentence.
   const found = Object.keys(WORDED)
@@ -40,40 +52,94 @@ const errnoIn = (text: string): ErrnoName | null => {
 /** What a message says about the step; the first that fits. */
 const STEPS: readonly (readonly [RegExp, FailureStep])[] = [
   [/timens_offsets/i, 'time-offsets'],
+  [/\bRTM_NEW|\bloopback:/, 'network'],
   // runc calls the part of itself that does so nsenter.
   [/failed to unshare/i, 'unshare'],
-  [/newuidmap|newgidmap|subuid|subgid|uid range|gid range|write to [ug]id_map/i, 'newuidmap'],
-  [/[ug]id[ _]?map|setgroups/i, 'id-map'],
-  [/idmap|mount_setattr/i, 'idmapped-mount'],
+  [
+    /newuidmap|newgidmap|\bsub[ug]ids?\b|\/etc\/sub|uid range|gid range|write to [ug]id_map|\bsubids\b|lchown .*invalid argument|enough (?:unused )?ids|insufficient uids/i,
+    'newuidmap',
+  ],
+  [
+    /(?:creat|virtuali[sz]|unshar|mount(?:ing)? a new|setting up|set ?up|initi?)\w*\b[^:]{0,40}\bnamespaces?\b/i,
+    'unshare',
+  ],
+  [/[ug]id[ _]?map|\bmap write|write \/proc\/self\/setgroups/i, 'id-map'],
+  [/idmap|mount_setattr|\bhostusers\b/i, 'idmapped-mount'],
   [/setns\(|\/proc\/(?:\d+|self)\/ns\/|nsenter:|reassociate/i, 'setns'],
   [/mount.*\bproc\b|\bproc\b.*mount/i, 'mount-proc'],
   [/pivot_root|\bmount|remount|overlay/i, 'mount'],
-  [/clone3?\b|fork/i, 'clone'],
+  [/clone3?\b|cloning|fork/i, 'clone'],
   [/unshare|namespace|clone_new|no usable sandbox/i, 'unshare'],
 ];
+
+/** What newuidmap(1) says itself. */
+const OWN_WORD = /(?<!use )\bnew[ug]idmap: [A-Za-z]/;
+
+/** What marks a line that tells of a failure; the others are what was typed, or went well. */
+const FAILING =
+  /fail|error|cannot|can['’]t|could not|unable|denied|not (?:allowed|permitted|enabled|found)|no (?:usable|permissions|such|entry|sub)|invalid|exceeded|unexpected|-1 E[A-Z]|\b(?:EPERM|EINVAL|EACCES|ENOSPC|ENOSYS)\b/i;
+
+const linesThat = (text: string, fits: RegExp): string =>
+  text
+    .split('\n')
+    .filter((line) => fits.test(line))
+    .join('\n');
+
+/** The step that a message is about, and the error of the lines that say so. */
+const told = (text: string): { readonly step: FailureStep | undefined; readonly errno: ErrnoName | null } => {
+  const failing = linesThat(text, FAILING);
+  const [pattern, step] = STEPS.find(([pattern]) => pattern.test(failing)) ??
+    STEPS.find(([pattern]) => pattern.test(text)) ?? [undefined, undefined];
+  const lines = pattern === undefined ? '' : linesThat(failing, pattern);
+  const own = errnoIn(lines);
+  // What the helper says itself counts, not what its caller makes of it.
+  const isOwnWord = step === 'newuidmap' && OWN_WORD.test(lines) && errnoIn(linesThat(lines, OWN_WORD)) === null;
+  return { step, errno: isOwnWord ? null : (own ?? errnoIn(failing) ?? errnoIn(text)) };
+};
+
+const TYPES = Object.keys(NAMESPACES) as readonly NamespaceType[];
 
 const FLAG_NAMES: Readonly<Record<string, NamespaceType>> = Object.fromEntries(
   Object.entries(NAMESPACES).map(([type, { cloneName }]) => [cloneName, type as NamespaceType]),
 );
 
-/** The namespaces that a message names, by their flags or in words. */
-const namespacesIn = (text: string): readonly NamespaceType[] => {
+const WORDS: readonly (readonly [RegExp, NamespaceType])[] = [
+  [/\buser(?: |\+mount )?(?:namespace|ns\b)|userns|user\+mount|sandbox/i, 'user'],
+  [/user\+mount namespace|\bmount namespace|\bmnt namespace|\bns\/mnt\b/i, 'mnt'],
+  [/\b(?:net|network) namespace|\bns\/net\b/i, 'net'],
+  [/\bpid namespace|\bns\/pid\b/i, 'pid'],
+  [/\buts namespace|\bns\/uts\b/i, 'uts'],
+  [/\bipc namespace|\bns\/ipc\b/i, 'ipc'],
+  [/\bcgroup namespace|\bns\/cgroup\b/i, 'cgroup'],
+  [/\btime namespace|\bns\/time\b/i, 'time'],
+  [/\bns\/user\b/i, 'user'],
+];
+
+/** The namespaces that a message names, and whether it leaves open which others there were. */
+interface Named {
+  readonly types: readonly NamespaceType[];
+  readonly isWhole: boolean;
+}
+
+/** The namespaces that a message names: by their flags, by the options of a command, or in words. */
+const namedIn = (text: string, { caller }: Observed): Named => {
   const flags = [...text.matchAll(/(?:CLONE_)?NEW(?:USER|NS|NET|PID|UTS|IPC|CGROUP|TIME)\b/g)].flatMap(([flag]) => {
     const type = FLAG_NAMES[flag.startsWith('CLONE_') ? flag : `CLONE_${flag}`];
     return type === undefined ? [] : [type];
   });
-  const words: readonly (readonly [RegExp, NamespaceType])[] = [
-    [/\buser(?: |\+mount )?(?:namespace|ns\b)|userns|user\+mount|sandbox/i, 'user'],
-    [/user\+mount namespace|\bmount namespace|\bmnt namespace/i, 'mnt'],
-    [/\b(?:net|network) namespace/i, 'net'],
-    [/\bpid namespace/i, 'pid'],
-    [/\buts namespace/i, 'uts'],
-    [/\bipc namespace/i, 'ipc'],
-    [/\bcgroup namespace/i, 'cgroup'],
-    [/\btime namespace/i, 'time'],
-  ];
-  const worded = words.flatMap(([pattern, type]) => (pattern.test(text) ? [type] : []));
-  return [...new Set([...flags, ...worded])];
+  // strace(1) gives bits that it does not know as a number.
+  const bits = [...text.matchAll(/flags=[^\s,)]*?\b(0x[\da-f]+)/gi)].flatMap(([, number]) =>
+    TYPES.filter((type) => (Number(number) & NAMESPACES[type].cloneFlag) !== 0),
+  );
+  const exact = flags.length + bits.length > 0 ? [...flags, ...bits] : toldNamespaces(text, caller);
+  if (exact.length > 0) return { types: [...new Set(exact)], isWhole: true };
+  // A call whose flags are there, and name no namespace, makes none.
+  if (/flags=/.test(text)) return { types: [], isWhole: true };
+  const flat = text.replaceAll(/\s+/g, ' ');
+  return {
+    types: [...new Set(WORDS.flatMap(([pattern, type]) => (pattern.test(flat) ? [type] : [])))],
+    isWhole: false,
+  };
 };
 
 const STEP_OF_SYSCALL: Readonly<Record<string, FailureStep>> = {
@@ -94,45 +160,54 @@ const isStep = (step: string): step is FailureStep => [...SETUP_STEPS, ...OTHER_
 
 const isErrno = (name: string): name is ErrnoName => Object.hasOwn(ERRNO, name);
 
-/** What makes namespaces of one's own nearly always makes a user namespace first, when it is not root. */
-const assumed = (step: FailureStep, { caller }: Observed): readonly NamespaceType[] =>
-  caller === 'root' || step === 'setns' ? [] : ['user'];
+/** What a tool mostly makes beside what it names: nearly all begin with a user namespace, and mount proc in a pid namespace. */
+const assumed = (step: FailureStep, { types }: Named, { caller, text = '' }: Observed): readonly NamespaceType[] => {
+  if (step === 'setns') return types;
+  const first: readonly NamespaceType[] = types.length === 0 || caller !== 'root' ? ['user'] : [];
+  const proc: readonly NamespaceType[] = HOST_PIDS.test(text) ? ['mnt'] : ['mnt', 'pid'];
+  return [...new Set([...first, ...types, ...(step === 'mount-proc' ? proc : [])])];
+};
 
 /**
  * What was seen to fail, as a failure that causes can be asked about: what is not said in fields is read from the message.
  *
- * @param observed - fields, or a message of unshare(1), bwrap, podman, newuidmap, runc..., or both
+ * @param observed - fields, or a message of unshare(1), bwrap, podman, newuidmap, runc..., or both; the command that was
+ * typed may stand before it
  */
 export const failureFrom = (observed: Observed): Failure => {
   const text = observed.text ?? '';
+  const message = told(text);
   const syscall =
     observed.syscall ?? /\b(clone3|clone|unshare|setns|mount_setattr|pivot_root)\(/.exec(text)?.[1] ?? null;
-  const byText = STEPS.find(([pattern]) => pattern.test(text))?.[1];
   const byCall = syscall === null ? undefined : STEP_OF_SYSCALL[syscall];
   // newuidmap writes uid_map, and mount(2) mounts proc: the message knows more than the call.
-  const isFiner = byText === 'newuidmap' || (byText === 'mount-proc' && byCall === 'mount');
+  const isFiner =
+    message.step === 'newuidmap' ||
+    (message.step === 'id-map' && observed.syscall === undefined) ||
+    (message.step === 'mount-proc' && byCall === 'mount');
   const step =
     observed.step !== undefined && isStep(observed.step)
       ? observed.step
-      : ((isFiner ? byText : byCall) ?? byText ?? 'unshare');
-  const said = observed.errno ?? errnoIn(text) ?? null;
+      : ((isFiner ? message.step : byCall) ?? message.step ?? 'unshare');
+  const said = observed.errno ?? message.errno;
   const errno =
     said === null ? null : isErrno(said) ? said : /^errno \d+$/.test(said) ? (said as `errno ${number}`) : null;
-  const named = observed.namespaces ?? namespacesIn(text);
-  // A call whose flags are there, and name no namespace, makes none.
-  const isPlainCall = observed.namespaces === undefined && named.length === 0 && /flags=/.test(text);
-  const namespaces =
-    named.length > 0 || observed.namespaces !== undefined || isPlainCall ? named : assumed(step, observed);
-  const isMap = /gid_?map/.test(text) && !/uid_?map/.test(text) ? 'gid' : 'uid';
+  const named: Named =
+    observed.namespaces === undefined ? namedIn(text, observed) : { types: observed.namespaces, isWhole: true };
+  const namespaces = named.isWhole ? named.types : assumed(step, named, observed);
+  const kind = [...text.matchAll(/\b([ug])id_?map/g)].at(-1)?.[1] ?? 'u';
   return {
     step,
     errno,
     namespaces,
     requested: namespaces,
-    path: observed.path ?? (step === 'id-map' ? `/proc/PID/${isMap}_map` : null),
+    isAssumed: !named.isWhole,
+    path: observed.path ?? (step === 'id-map' ? `/proc/PID/${kind}id_map` : null),
     syscall,
     text: observed.text ?? null,
-    filesystem: observed.filesystem ?? (/overlay/.test(text) ? 'overlay' : null),
+    filesystem:
+      observed.filesystem ??
+      (/overlay/.test(text) ? 'overlay' : step === 'idmapped-mount' && /tmpfs/.test(text) ? 'tmpfs' : null),
     isIntermittent: observed.isIntermittent ?? /\b(?:sometimes|intermittent|sporadic)/i.test(text),
   };
 };

@@ -293,10 +293,99 @@ export const MACHINES: readonly Machine[] = [
   {
     about: 'Ubuntu 24.04 with half of AppArmor gone',
     failure: clone('EACCES', 'user'),
-    evidence: UBUNTU,
+    evidence: { ...UBUNTU, '/sys/kernel/security/apparmor/profiles': 'docker-default (enforce)' },
     cause: 'apparmor-no-transition-profile',
     confidence: 'likely',
     remedy: /systemctl reload apparmor/,
+  },
+  {
+    about: 'EACCES on Ubuntu 24.04, where nothing shows which profiles are loaded',
+    failure: { ...clone('EACCES', 'user'), isAssumed: true },
+    evidence: UBUNTU,
+    cause: 'apparmor-userns-restricted',
+    confidence: 'likely',
+  },
+  {
+    about: 'SELinux lets a user make the namespaces, and mount nothing in them',
+    failure: later('mount', 'EACCES'),
+    evidence: {
+      'kernel log':
+        'avc: denied { mounton } for pid=2896 comm="bwrap" path="/" scontext=staff_u:staff_r:staff_t:s0 tclass=dir permissive=0',
+      '/sys/fs/selinux/enforce': '1',
+    },
+    cause: 'selinux-mount-denied',
+    confidence: 'certain',
+  },
+  {
+    about: 'a kernel with grsecurity',
+    failure: clone('EPERM', 'user'),
+    evidence: { '/proc/sys/kernel/osrelease': '3.14.32-xxxx-grs-ipv6-64' },
+    cause: 'grsecurity-userns',
+    confidence: 'likely',
+  },
+  {
+    about: 'a kernel of Chromium OS below a Debian',
+    failure: later('mount', 'EPERM'),
+    evidence: {
+      'kernel log': 'Chromium OS LSM: sb_mount Mounting a filesystem with exec flag requires CAP_SYS_ADMIN in init ns',
+    },
+    cause: 'chromium-os-lsm',
+    confidence: 'certain',
+  },
+  {
+    about: 'a program of another architecture',
+    failure: {
+      ...clone('EINVAL', 'user'),
+      text: 'qemu-aarch64 ./bwrap --unshare-user true\nbwrap: Creating new namespace failed',
+    },
+    evidence: {},
+    cause: 'qemu-user',
+    confidence: 'likely',
+  },
+  {
+    about: 'nsenter calls setgroups where it is denied',
+    failure: {
+      ...later('setns', 'EPERM'),
+      namespaces: ['user'],
+      text: 'nsenter: setgroups failed: Operation not permitted',
+    },
+    evidence: {},
+    cause: 'setgroups-denied',
+    confidence: 'likely',
+    remedy: /--preserve-credentials/,
+  },
+  {
+    about: 'nsenter into the user namespace that the caller is in',
+    failure: {
+      ...later('setns', 'EINVAL'),
+      namespaces: ['user'],
+      text: "nsenter: reassociate to namespace 'ns/user' failed: Invalid argument",
+    },
+    evidence: {},
+    cause: 'setns-own-userns',
+    confidence: 'likely',
+    remedy: /--user/,
+  },
+  {
+    about: 'a sysctl of the host, tried in a container',
+    failure: {
+      ...clone('EROFS', 'user'),
+      text: 'sysctl: setting key "user.max_user_namespaces": Read-only file system',
+    },
+    evidence: { '/.dockerenv': '' },
+    cause: 'proc-sys-readonly',
+    confidence: 'certain',
+    remedy: /user\.max_user_namespaces=VALUE {2}# on the host/,
+  },
+  {
+    about: 'a guide that wants a switch of another distribution',
+    failure: {
+      ...clone(null, 'user'),
+      text: 'sysctl: cannot stat /proc/sys/kernel/unprivileged_userns_clone: No such file or directory',
+    },
+    evidence: {},
+    cause: 'file-absent-means-nothing',
+    confidence: 'likely',
   },
   {
     about: 'a mount in Docker with CAP_SYS_ADMIN',
@@ -672,6 +761,26 @@ export const MACHINES: readonly Machine[] = [
     cause: 'subid-overlap',
     confidence: 'certain',
     remedy: /jo:150000:65536/,
+  },
+  {
+    about: 'newuidmap was told to map an id twice, and nothing else is known',
+    failure: {
+      ...helper('EINVAL'),
+      text: 'newuidmap 41685 [0 1001 1 1 1001 1 2 165536 65536]: write to uid_map failed: Invalid argument',
+    },
+    evidence: {},
+    without: ['/etc/subuid', '/etc/subgid'],
+    cause: 'subid-overlap',
+    confidence: 'certain',
+    summary: /1 1001 1/,
+  },
+  {
+    about: 'newuidmap failed, and who called it says no more',
+    failure: { ...helper(null), text: 'cannot setup namespace using newuidmap: exit status 1' },
+    evidence: {},
+    without: ['command newuidmap', 'command newgidmap'],
+    cause: 'newuidmap-not-privileged',
+    confidence: 'possible',
   },
   {
     about: 'ranges in a directory service, and none for the user',

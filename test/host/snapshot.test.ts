@@ -187,7 +187,7 @@ t.test('failureFrom() reads the messages of tools', async (t) => {
     ['unshare: unshare failed: Operation not permitted', { step: 'unshare', errno: 'EPERM', namespaces: ['user'] }],
     [
       'bwrap: No permissions to create new namespace, likely because the kernel does not allow non-privileged user namespaces',
-      { step: 'unshare', errno: null, namespaces: ['user'] },
+      { step: 'unshare', errno: 'EPERM', namespaces: ['user'] },
     ],
     ['bwrap: setting up uid map: Permission denied', { step: 'id-map', errno: 'EACCES', path: '/proc/PID/uid_map' }],
     ['newuidmap: write to uid_map failed: Operation not permitted', { step: 'newuidmap', errno: 'EPERM' }],
@@ -204,6 +204,14 @@ t.test('failureFrom() reads the messages of tools', async (t) => {
       'clone(child_stack=NULL, flags=CLONE_NEWUSER|CLONE_NEWNET|SIGCHLD) = -1 ENOSPC (No space left on device)',
       { step: 'clone', errno: 'ENOSPC', namespaces: ['user', 'net'] },
     ],
+    // What was typed stands before what came of it.
+    [
+      '$ unshare -fpT --mount-proc sh\nunshare: unshare failed: Invalid argument',
+      { namespaces: ['pid', 'time', 'mnt'] },
+    ],
+    ['unshare -nS 0 -r: unshare failed: Operation not permitted', { namespaces: ['net', 'user'] }],
+    ['bwrap --ro-bind / / --unshare-net-try true: Operation not permitted', { namespaces: ['net'] }],
+    ['fork/exec /proc/self/exe: operation not permitted', { step: 'clone', errno: 'EPERM', namespaces: ['user'] }],
     ['No usable sandbox! If you are running on Ubuntu 23.10+', { step: 'unshare', errno: null, namespaces: ['user'] }],
   ] as const) {
     t.match(failureFrom({ text }), wanted, text);

@@ -37,9 +37,11 @@ export const callerCauses: readonly Cause[] = [
       const chrooted = isChrooted(facts);
       // Without a mount at "/" there is nothing whose propagation could be set.
       if (failure.step === 'propagation') return chrooted === true && said(failure, 'EINVAL') ? 'certain' : null;
-      if (!makes(failure, 'user') || !said(failure, 'EPERM') || chrooted === undefined) return null;
-      if (chrooted) return 'certain';
-      return mayBeChrooted(facts) ? 'possible' : null;
+      if (!makes(failure, 'user') || !said(failure, 'EPERM')) return null;
+      if (chrooted !== undefined) return chrooted ? 'certain' : mayBeChrooted(facts) ? 'possible' : null;
+      // Of root, where nothing surrounds it that forbids more, little else is refused.
+      const isFree = facts.isOrdinary() === false && facts.confined() === 'nothing known';
+      return failure.errno === 'EPERM' && isFree ? 'possible' : null;
     },
     summary: (failure, facts) => {
       if (failure.step === 'propagation') return 'the caller is in a chroot whose root directory is no mount point';

@@ -26,9 +26,15 @@ const hasLimits = (facts: Facts): boolean | undefined => {
 const wasBootedWith = (facts: Facts, argument: string): boolean | undefined =>
   facts.evidence.read(SOURCE.cmdline)?.split(/\s+/).includes(argument);
 
+/** Whether nothing is known of kernel and distribution: EINVAL is then most often one of these kernels. */
+const isUnknown = (facts: Facts): boolean =>
+  facts.kernel() === null &&
+  (facts.evidence.read('/etc/os-release') ?? null) === null &&
+  !/Microsoft/.test(facts.evidence.read(SOURCE.version) ?? '');
+
 const wantsBoth = (failure: Failure): boolean =>
   isMaking(failure) &&
-  failure.namespaces.includes('mnt') &&
+  (failure.namespaces.includes('mnt') || failure.isAssumed === true) &&
   (failure.requested ?? failure.namespaces).includes('user') &&
   said(failure, 'EPERM');
 
@@ -39,14 +45,21 @@ export const el7Causes: readonly Cause[] = [
     predicts: true,
     matches: (failure, facts) => {
       const sure = build(facts, 693, LAST_BUILD);
-      if (!makes(failure, 'user') || !said(failure, 'EINVAL', 'ENOSPC') || sure === null) return null;
       const limit = facts.number(LIMIT);
+      // With such a limit every other kernel says ENOSPC.
+      if (sure === null && facts.kernel() === null && makes(failure, 'user') && failure.errno === 'EINVAL') {
+        if (limit === 0) return 'likely';
+        return limit === undefined && isUnknown(facts) ? 'possible' : null;
+      }
+      if (!makes(failure, 'user') || !said(failure, 'EINVAL', 'ENOSPC') || sure === null) return null;
       // Where the file is, the kernel is none of the older ones.
       if (limit === 0) return sure === 'certain' ? 'certain' : 'likely';
       return limit === undefined ? leastSure('likely', sure) : null;
     },
     summary: (_, facts) =>
-      `user.max_user_namespaces is ${facts.number(LIMIT) === 0 ? '' : 'probably '}0, as it is by default on this kernel`,
+      facts.el7() === null && facts.number(LIMIT) === undefined
+        ? 'if this is a kernel of Red Hat’s seventh generation, user.max_user_namespaces is probably 0, as it is by default there'
+        : `user.max_user_namespaces is ${facts.number(LIMIT) === 0 ? '' : 'probably '}0, as it is by default on this kernel`,
     sources: () => [LIMIT, SOURCE.release],
     remedy: (facts) => setSysctl(facts, 'user.max_user_namespaces', 28633, '51-userns.conf'),
   },

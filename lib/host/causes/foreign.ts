@@ -20,6 +20,12 @@ const GONE: Meaning = {
   isOfMount: true,
 };
 
+const CLOSED: Meaning = {
+  sentence: 'the descriptor that was to be joined is not open: the program closed it, or never opened it',
+  command: 'strace -f -e trace=openat,setns,close COMMAND',
+  isOfMount: false,
+};
+
 const SILENT: Meaning = {
   sentence: 'who serves the file system at PATH does not answer: a server of NFS, or a program of FUSE, that is gone',
   command: 'findmnt --target PATH  # then: umount --lazy TARGET, and mount it anew',
@@ -56,12 +62,37 @@ const FOREIGN: Readonly<Record<string, Meaning>> = {
   },
 };
 
+/** What a tool says of itself, where namespaces have no part in it. */
+const OF_TOOLS: readonly (readonly [words: RegExp, meaning: Meaning])[] = [
+  [
+    /bwrap: Unexpected capabilities/,
+    {
+      sentence:
+        'bwrap was started with capabilities, and refuses to run with some that it did not get from its own file',
+      command:
+        'setpriv --inh-caps=-all --ambient-caps=-all COMMAND  # AmbientCapabilities= of a unit, or a PAM module, gave them',
+      isOfMount: false,
+    },
+  ],
+  [
+    /exec format error/i,
+    {
+      sentence: 'the program is for another architecture, or no program at all',
+      command: 'file PROGRAM; uname -m',
+      isOfMount: false,
+    },
+  ],
+];
+
 /** At these steps the kernel asks for a file, and for nothing else. */
 const FILE_STEPS: ReadonlySet<string> = new Set(['cwd', 'stdio']);
 
 const DENIED = ofPath('this user may not go to PATH, or may not open it: so say the permissions on the way to it');
 
 const meaningOf = (failure: Failure): Meaning | null => {
+  const own = OF_TOOLS.find(([words]) => words.test(failure.text ?? ''));
+  if (own !== undefined) return own[1];
+  if (failure.errno === 'EBADF' && failure.step === 'setns') return CLOSED;
   if (failure.errno === null || !(isMount(failure) || FILE_STEPS.has(failure.step))) return null;
   const isDenied = FILE_STEPS.has(failure.step) && (failure.errno === 'EACCES' || failure.errno === 'EPERM');
   return isDenied ? DENIED : (FOREIGN[failure.errno] ?? null);
@@ -106,7 +137,7 @@ export const foreignCauses: readonly Cause[] = [
       const sentence = named(meaning.sentence, failure, 'the path');
       return works
         ? `${sentence}; namespaces of the types wanted work here for this user`
-        : `most likely ${sentence}; ${failure.errno} is no answer of the kernel about namespaces`;
+        : `most likely ${sentence}${failure.errno === null ? '' : `; ${failure.errno} is no answer of the kernel about namespaces`}`;
     },
     sources: (failure, facts) => {
       const { path } = failure;

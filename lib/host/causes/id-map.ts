@@ -6,6 +6,7 @@ import { type Failure, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
 import { asRoot, hostCommands } from '../remedy.ts';
 import { ownRanges, SUBID_FILES } from '../subid.ts';
+import { toldRanges } from '../told-command.ts';
 
 const isMapOf = (failure: Failure, kind: 'uid' | 'gid'): boolean =>
   failure.step === 'id-map' && (failure.path ?? '').endsWith(`${kind}_map`);
@@ -17,28 +18,16 @@ const lacks = (failure: Failure, facts: Facts): 'CAP_SETUID' | 'CAP_SETGID' | nu
   return !isMapOf(failure, 'uid') && facts.has('CAP_SETGID') === false ? 'CAP_SETGID' : null;
 };
 
+/** Whether the caller has no CAP_SETGID, or, where nothing but that is known, is an ordinary user. */
+const lacksSetgid = (facts: Facts): boolean =>
+  facts.has('CAP_SETGID') === false || (facts.has('CAP_SETGID') === undefined && facts.isOrdinary() === true);
+
 /** A range of outside ids that the caller's own user namespace has not all in one line of its map. */
 interface UnmappedRange {
   /** Where it stands, as a sentence names it. */
   readonly where: string;
   readonly text: string;
 }
-
-interface Range {
-  readonly first: number;
-  readonly count: number;
-  readonly text: string;
-}
-
-/** The ranges that a helper was told to map, where its command stands in the message: inside, outside and count, and so on. */
-const toldRanges = (text: string, helper: 'newuidmap' | 'newgidmap'): readonly Range[] => {
-  const words = new RegExp(`${helper} \\d+ \\[?((?:\\d+ ){2,}\\d+)`).exec(text)?.[1]?.split(' ') ?? [];
-  return words.flatMap((inside, index) => {
-    const [first, count] = [words[index + 1], words[index + 2]];
-    if (index % 3 !== 0 || first === undefined || count === undefined) return [];
-    return [{ first: Number(first), count: Number(count), text: [inside, first, count].join(' ') }];
-  });
-};
 
 const KINDS = [
   { file: '/etc/subuid', map: SOURCE.uidMap, helper: 'newuidmap' },
@@ -81,7 +70,7 @@ export const idMapCauses: readonly Cause[] = [
   {
     id: 'setgroups-not-denied',
     matches: (failure, facts) =>
-      isMapOf(failure, 'gid') && said(failure, 'EPERM') && facts.has('CAP_SETGID') === false ? 'likely' : null,
+      isMapOf(failure, 'gid') && said(failure, 'EPERM') && lacksSetgid(facts) ? 'likely' : null,
     summary: () =>
       'without CAP_SETGID a gid map may hold the caller’s own group alone, and only once setgroups is denied: one of the two is probably not so',
     sources: () => [`${SOURCE.status}#CapEff`],

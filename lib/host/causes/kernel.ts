@@ -11,9 +11,15 @@ const missing = (failure: Failure, facts: Facts): readonly NamespaceType[] | und
   return listed === undefined ? undefined : failure.namespaces.filter((type) => !listed.includes(type));
 };
 
-const isTooNew = (type: NamespaceType, facts: Facts): boolean => {
+/** unshare(2) took these types later than clone(2) did. */
+const UNSHARED_SINCE: Readonly<Partial<Record<NamespaceType, string>>> = { pid: '3.8' };
+
+const sinceWhen = (type: NamespaceType, { step }: Failure): string =>
+  (step === 'unshare' ? UNSHARED_SINCE[type] : undefined) ?? NAMESPACES[type].since;
+
+const isTooNew = (type: NamespaceType, failure: Failure, facts: Facts): boolean => {
   const kernel = facts.kernel();
-  return kernel !== null && isOlder(kernel, NAMESPACES[type].since);
+  return kernel !== null && isOlder(kernel, sinceWhen(type, failure));
 };
 
 const isRefused = (failure: Failure): boolean => isMaking(failure) && said(failure, 'EINVAL', 'ENOSYS');
@@ -50,7 +56,7 @@ const unconfigured = (failure: Failure, facts: Facts): readonly NamespaceType[] 
  * for no type but `user` for another reason.
  */
 const onlyType = (failure: Failure, facts: Facts): NamespaceType | null => {
-  const others = failure.namespaces.filter((type) => type !== 'user');
+  const others = failure.namespaces.filter((type) => type !== 'user' && type !== 'mnt');
   const [type] = others;
   const isSeen = missing(failure, facts) !== undefined;
   return !isSeen &&
@@ -62,12 +68,25 @@ const onlyType = (failure: Failure, facts: Facts): NamespaceType | null => {
     : null;
 };
 
+const saysEmulated = ({ text }: Failure): boolean => /\bqemu\b|binfmt_misc/i.test(text ?? '');
+
 const PLATFORMS: readonly (readonly [name: string, matches: (facts: Facts) => boolean, source: string])[] = [
-  ['an OpenVZ container', (facts) => typeof facts.evidence.read('/proc/vz') === 'string', '/proc/vz'],
+  [
+    'an OpenVZ container',
+    (facts) =>
+      typeof facts.evidence.read('/proc/vz') === 'string' || /\dstab\d/.test(facts.evidence.read(SOURCE.release) ?? ''),
+    '/proc/vz',
+  ],
   ['gVisor', (facts) => facts.logged(/Starting gVisor/), SPECIAL.log],
   ['Android', (facts) => /-android\d|Android/.test(facts.evidence.read(SOURCE.version) ?? ''), SOURCE.version],
   ['a Heroku dyno', (facts) => typeof facts.evidence.read('environment DYNO') === 'string', 'environment DYNO'],
 ];
+
+const isOpenvz = (facts: Facts): boolean => platform(facts)?.[0] === 'an OpenVZ container';
+
+/** Whether it was to join a user namespace, which such platforms show and do not have. */
+const isOfUser = ({ step, errno, namespaces }: Failure): boolean =>
+  step === 'setns' && errno === 'EINVAL' && namespaces.includes('user');
 
 const platform = (facts: Facts) => PLATFORMS.find(([, matches]) => matches(facts));
 
@@ -84,9 +103,8 @@ export const kernelCauses: readonly Cause[] = [
     id: 'platform-no-userns',
     predicts: true,
     matches: (failure, facts) =>
-      isMaking(failure) &&
+      (makes(failure, 'user') || isOfUser(failure) || (isMaking(failure) && isOpenvz(facts))) &&
       said(failure, 'EINVAL', 'ENOSYS', 'EPERM', 'EACCES') &&
-      makes(failure, 'user') &&
       platform(facts) !== undefined
         ? 'likely'
         : null,
@@ -96,18 +114,30 @@ export const kernelCauses: readonly Cause[] = [
     remedy: () => ['run it on another host, or in a virtual machine'],
   },
   {
+    id: 'qemu-user',
+    matches: (failure, facts) =>
+      isRefused(failure) && failure.namespaces.length > 0 && saysEmulated(failure) && facts.el7() === null
+        ? 'likely'
+        : null,
+    summary: () =>
+      'the program most likely runs under the user mode of QEMU, which passes no flags of namespaces on to the kernel',
+    sources: () => ['/proc/sys/fs/binfmt_misc', SOURCE.release],
+    remedy: () => ['run a program of the machine’s own architecture, or a virtual machine of the other one'],
+  },
+  {
     id: 'kernel-too-old',
     predicts: true,
     matches: (failure, facts) => {
       if (!isRefused(failure)) return null;
       const absent = missing(failure, facts);
-      if (absent === undefined) return failure.namespaces.some((type) => isTooNew(type, facts)) ? 'likely' : null;
+      if (absent === undefined)
+        return failure.namespaces.some((type) => isTooNew(type, failure, facts)) ? 'likely' : null;
       // Distributions port features back, so a number alone proves nothing.
-      return absent.some((type) => isTooNew(type, facts)) ? 'certain' : null;
+      return absent.some((type) => isTooNew(type, failure, facts)) ? 'certain' : null;
     },
     summary: (failure, facts) => {
-      const types = failure.namespaces.filter((type) => isTooNew(type, facts));
-      const since = types.map((type) => `${NAMESPACES[type].cloneName} came with Linux ${NAMESPACES[type].since}`);
+      const types = failure.namespaces.filter((type) => isTooNew(type, failure, facts));
+      const since = types.map((type) => `${NAMESPACES[type].cloneName} came with Linux ${sinceWhen(type, failure)}`);
       const isSure = missing(failure, facts) !== undefined;
       return `this kernel is ${isSure ? '' : 'probably '}too old: ${since.join(', ')}`;
     },
@@ -121,9 +151,16 @@ export const kernelCauses: readonly Cause[] = [
       if (!isRefused(failure) || !makes(failure, 'user')) return null;
       const absent = missing(failure, facts);
       if (absent?.includes('user') === true) return 'certain';
-      return absent === undefined && unconfigured(failure, facts).includes('user') ? 'certain' : null;
+      if (absent !== undefined) return null;
+      if (unconfigured(failure, facts).includes('user')) return 'certain';
+      // Where nothing shows what the kernel has: every distribution's own has them since then.
+      const kernel = facts.kernel();
+      const isUnseen =
+        failure.errno === 'EINVAL' && facts.el7() === null && configured(facts, 'CONFIG_USER_NS') === undefined;
+      return isUnseen && (kernel === null || isOlder(kernel, '4.15')) ? 'possible' : null;
     },
-    summary: () => 'this kernel was built without user namespaces (CONFIG_USER_NS)',
+    summary: (failure, facts) =>
+      `this kernel was ${missing(failure, facts) === undefined && configured(facts, 'CONFIG_USER_NS') === undefined ? 'perhaps ' : ''}built without user namespaces (CONFIG_USER_NS)`,
     sources: () => [SOURCE.namespaces, SPECIAL.config, SOURCE.release],
     remedy: () => ['boot a kernel that has CONFIG_USER_NS=y; setuid helpers do without it'],
   },

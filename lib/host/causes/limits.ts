@@ -12,6 +12,14 @@ const isFull = (failure: Failure): boolean => isMaking(failure) && said(failure,
 const zeroes = (failure: Failure, facts: Facts): readonly NamespaceType[] =>
   failure.namespaces.filter((type) => facts.number(limitFile(type)) === 0);
 
+/** Whether a user namespace alone ran into a limit that is not known: mostly it is 0. */
+const isAloneAndUnseen = (failure: Failure, facts: Facts): boolean =>
+  failure.errno === 'ENOSPC' &&
+  failure.namespaces.every((type) => type === 'user') &&
+  failure.namespaces.length > 0 &&
+  facts.number(limitFile('user')) === undefined &&
+  facts.inFirstUserNamespace() !== false;
+
 /** The kernel's own answer for a namespace that sets no limit. */
 const NO_LIMIT = 0x7fffffff;
 
@@ -25,6 +33,9 @@ const limited = (failure: Failure, facts: Facts): readonly NamespaceType[] => {
 
 const enough = 28633;
 
+/** So many are soon used up by a single sandbox. */
+const FEW = 64;
+
 /** Twice what there is. */
 const more = (facts: Facts, type: NamespaceType): number => 2 * Math.max(enough, facts.number(limitFile(type)) ?? 0);
 
@@ -36,8 +47,17 @@ export const limitCauses: readonly Cause[] = [
     id: 'max-userns-zero',
     predicts: true,
     matches: (failure, facts) =>
-      isFull(failure) && facts.el7() === null && zeroes(failure, facts).includes('user') ? 'certain' : null,
-    summary: () => 'user.max_user_namespaces is 0, so nobody may make a user namespace here',
+      isFull(failure) && facts.el7() === null
+        ? zeroes(failure, facts).includes('user')
+          ? 'certain'
+          : isAloneAndUnseen(failure, facts)
+            ? 'possible'
+            : null
+        : null,
+    summary: (_, facts) =>
+      facts.number(limitFile('user')) === 0
+        ? 'user.max_user_namespaces is 0, so nobody may make a user namespace here'
+        : 'ENOSPC means a limit of namespaces, not of a disk: perhaps user.max_user_namespaces is 0',
     sources: () => [limitFile('user')],
     remedy: (facts) => [
       ...setSysctl(facts, limitKey('user'), enough, '99-userns.conf'),
@@ -83,7 +103,13 @@ export const limitCauses: readonly Cause[] = [
     id: 'userns-limit-exhausted',
     comesAndGoes: true,
     matches: (failure, facts) =>
-      isFull(failure) && failure.errno !== null && limited(failure, facts)[0] === 'user' ? 'likely' : null,
+      isFull(failure) && limited(failure, facts)[0] === 'user'
+        ? failure.errno !== null
+          ? 'likely'
+          : (facts.number(limitFile('user')) ?? NO_LIMIT) < FEW
+            ? 'possible'
+            : null
+        : null,
     summary: (_, facts) =>
       `this user probably has as many user namespaces as user.max_user_namespaces allows (${facts.number(limitFile('user'))})`,
     sources: () => [limitFile('user')],

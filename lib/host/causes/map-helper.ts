@@ -4,8 +4,9 @@ import { LINK, SPECIAL } from '../evidence.ts';
 import { type Facts, type HelperFacts, type MapHelper, SOURCE } from '../facts.ts';
 import { type Failure, said } from '../failure.ts';
 import { asRoot, hostCommands, installPackage } from '../remedy.ts';
-import { overlap, ownRanges, SUBID_FILES, type SubidFile } from '../subid.ts';
+import { overlap, overlapOf, ownRanges, SUBID_FILES, type SubidFile } from '../subid.ts';
 import { giveRanges } from '../subid-remedy.ts';
+import { toldRanges } from '../told-command.ts';
 
 const HELPERS: readonly MapHelper[] = ['newuidmap', 'newgidmap'];
 
@@ -53,6 +54,17 @@ const privilegeByHand = (facts: Facts): readonly string[] => {
 
 const says = (failure: Failure, pattern: RegExp): boolean => pattern.test(failure.text ?? '');
 
+/** Whether who called the helper tells its exit code, and the helper nothing. */
+const isMute = (failure: Failure): boolean =>
+  failure.errno === null &&
+  says(failure, /exit (?:status|code) 1$/m) &&
+  !saidNothing(failure) &&
+  !says(failure, /not allowed|owned by|\/etc\/sub/);
+
+/** Whether the helper is shown to have said nothing: it does so where it cannot open a file of ranges. */
+const saidNothing = (failure: Failure): boolean =>
+  failure.errno === null && says(failure, /newuidmap \d+[ \d[\]]*(?:failed: ?:? exit status 1$|`: *$)/m);
+
 /** Whether the helper failed when it wrote a map: what happened before is no matter of the map. */
 const atWrite = (failure: Failure): boolean =>
   failure.text === null || failure.text === undefined || !says(failure, /open of|not allowed|owned by a different/);
@@ -70,8 +82,20 @@ const overlapping = (failure: Failure, facts: Facts): string | null => {
   return null;
 };
 
+/** What a helper was told to map twice, where its command stands in the message. */
+const toldTwice = (failure: Failure): string | null => {
+  for (const helper of concerned(failure)) {
+    const twice = overlapOf(toldRanges(failure.text ?? '', helper));
+    if (twice !== null) return `${helper} was told to map outside ids twice, those of: ${twice.text}`;
+  }
+  return null;
+};
+
 const withoutRange = (failure: Failure, facts: Facts): readonly SubidFile[] =>
   files(failure).filter((file) => ownRanges(facts, file)?.length === 0);
+
+const hasRanges = (failure: Failure, facts: Facts): boolean =>
+  files(failure).every((file) => (ownRanges(facts, file)?.length ?? 0) > 0);
 
 const usesOtherSource = (facts: Facts): boolean =>
   /^subid:\s*(?!files\s*$)\S/m.test(facts.evidence.read('/etc/nsswitch.conf') ?? '');
@@ -91,11 +115,17 @@ const onNosuid = (facts: Facts): boolean => {
 /** Whether its owner is root of an outer user namespace, who is nobody in this one. */
 const isForeign = (facts: Facts): boolean => facts.helper('newuidmap')?.isOwnerUnmapped === true;
 
-const privilegeIsHeldBack = (facts: Facts): Confidence | null => {
+const privilegeIsHeldBack = (failure: Failure, facts: Facts): Confidence | null => {
   if (isForeign(facts)) return 'certain';
   if (facts.status('NoNewPrivs') === '1' || onNosuid(facts) || facts.isBounded('CAP_SETUID') === false)
     return 'certain';
-  return facts.status('NoNewPrivs') === undefined && isUserService(facts) ? 'likely' : null;
+  if (facts.status('NoNewPrivs') !== undefined) return null;
+  if (
+    isUserService(facts) ||
+    says(failure, /no[-_]new[-_]privs|NoNewPrivileges=(?:yes|true|1)|allowPrivilegeEscalation: *false/i)
+  )
+    return 'likely';
+  return says(failure, /user (?:unit|service)|systemd-run\b[^\n]* --user\b/) ? 'possible' : null;
 };
 
 const account = (facts: Facts): string => facts.evidence.read(SPECIAL.account)?.split(':')[0] ?? 'USER';
@@ -106,7 +136,9 @@ export const mapHelperCauses: readonly Cause[] = [
     id: 'newuidmap-missing',
     predicts: true,
     matches: (failure, facts) => {
-      if (!isHelper(failure) || failure.errno === 'EINVAL') return null;
+      // What speaks is there; and a file of ranges that is not there is another matter.
+      if (!isHelper(failure) || failure.errno === 'EINVAL' || says(failure, /\bnew[ug]idmap: [a-z]|\/etc\/sub/i))
+        return null;
       if (missing(failure, facts).length > 0) return 'certain';
       const isUnknown = concerned(failure).every((name) => facts.helper(name) === undefined);
       return isUnknown && (failure.errno === 'ENOENT' || says(failure, /not found|executable file|No such file/))
@@ -155,6 +187,44 @@ export const mapHelperCauses: readonly Cause[] = [
     remedy: (facts) => HELPERS.map((name) => asRoot(facts, `chmod u-s ${helperPath(facts, name)}`)),
   },
   {
+    id: 'no-new-privs-blocks-newuidmap',
+    predicts: true,
+    matches: (failure, facts) =>
+      isHelper(failure) && said(failure, 'EPERM', 'EACCES') && atWrite(failure)
+        ? privilegeIsHeldBack(failure, facts)
+        : null,
+    summary: (_, facts) => {
+      if (facts.status('NoNewPrivs') === '1')
+        return 'no_new_privs is set, so that newuidmap gains nothing from its file';
+      if (isForeign(facts))
+        return 'newuidmap belongs to an id that this user namespace does not have, so that it gains nothing from its file';
+      if (onNosuid(facts)) return 'newuidmap is on a mount with nosuid, so that it gains nothing from its file';
+      if (facts.isBounded('CAP_SETUID') === false)
+        return 'CAP_SETUID is not in the bounding set, so that newuidmap cannot gain it';
+      return isUserService(facts)
+        ? 'this user service probably runs with no_new_privs, as it does with any seccomp setting of its unit'
+        : 'the caller probably runs with no_new_privs, so that newuidmap gains nothing from its file';
+    },
+    sources: () => [`${SOURCE.status}#NoNewPrivs`, `${SOURCE.status}#CapBnd`, '/proc/self/cgroup'],
+    remedy: (facts) => {
+      const confined = facts.confined();
+      if (isForeign(facts)) return ['run it outside of this user namespace, or map one id only (mapRootUser)'];
+      if (confined === 'service')
+        return [
+          'systemctl --user edit UNIT  # [Service] without NoNewPrivileges=, Restrict*=, SystemCallFilter= and the like',
+        ];
+      if (confined === 'container')
+        return hostCommands(
+          facts,
+          'securityContext: allowPrivilegeEscalation: true',
+          'docker run without --security-opt no-new-privileges',
+        );
+      return [
+        'start without no_new_privs (setpriv --no-new-privs, prlimit wrappers), or map one id only (mapRootUser)',
+      ];
+    },
+  },
+  {
     id: 'newuidmap-not-privileged',
     predicts: true,
     matches: (failure, facts) => {
@@ -166,7 +236,8 @@ export const mapHelperCauses: readonly Cause[] = [
       if (helpers.some((helper) => isPlain(helper) === undefined && helper.hasFileCapabilities === false))
         return 'likely';
       if (says(failure, /set caps/)) return 'likely';
-      return helpers.every((helper) => isPlain(helper) === undefined) && failure.errno === 'EPERM' ? 'possible' : null;
+      const isOpen = failure.errno === 'EPERM' || isMute(failure);
+      return helpers.every((helper) => isPlain(helper) === undefined) && isOpen ? 'possible' : null;
     },
     summary: (failure, facts) =>
       known(failure, facts).some((helper) => isPlain(helper) === true)
@@ -190,40 +261,6 @@ export const mapHelperCauses: readonly Cause[] = [
     ],
   },
   {
-    id: 'no-new-privs-blocks-newuidmap',
-    predicts: true,
-    matches: (failure, facts) =>
-      isHelper(failure) && said(failure, 'EPERM', 'EACCES') && atWrite(failure) ? privilegeIsHeldBack(facts) : null,
-    summary: (_, facts) => {
-      if (facts.status('NoNewPrivs') === '1')
-        return 'no_new_privs is set, so that newuidmap gains nothing from its file';
-      if (isForeign(facts))
-        return 'newuidmap belongs to an id that this user namespace does not have, so that it gains nothing from its file';
-      if (onNosuid(facts)) return 'newuidmap is on a mount with nosuid, so that it gains nothing from its file';
-      if (facts.isBounded('CAP_SETUID') === false)
-        return 'CAP_SETUID is not in the bounding set, so that newuidmap cannot gain it';
-      return 'this user service probably runs with no_new_privs, as it does with any seccomp setting of its unit';
-    },
-    sources: () => [`${SOURCE.status}#NoNewPrivs`, `${SOURCE.status}#CapBnd`, '/proc/self/cgroup'],
-    remedy: (facts) => {
-      const confined = facts.confined();
-      if (isForeign(facts)) return ['run it outside of this user namespace, or map one id only (mapRootUser)'];
-      if (confined === 'service')
-        return [
-          'systemctl --user edit UNIT  # [Service] without NoNewPrivileges=, Restrict*=, SystemCallFilter= and the like',
-        ];
-      if (confined === 'container')
-        return hostCommands(
-          facts,
-          'securityContext: allowPrivilegeEscalation: true',
-          'docker run without --security-opt no-new-privileges',
-        );
-      return [
-        'start without no_new_privs (setpriv --no-new-privs, prlimit wrappers), or map one id only (mapRootUser)',
-      ];
-    },
-  },
-  {
     id: 'passwd-gid-mismatch',
     predicts: true,
     matches: (failure, facts) => {
@@ -244,13 +281,18 @@ export const mapHelperCauses: readonly Cause[] = [
     predicts: true,
     matches: (failure, facts) => {
       if (!isHelper(failure) || !said(failure, 'EINVAL')) return null;
-      if (overlapping(failure, facts) !== null) return 'certain';
-      return failure.errno === 'EINVAL' && files(failure).some((file) => ownRanges(facts, file) === undefined)
-        ? 'possible'
-        : null;
+      if (says(failure, /range of subids/)) return 'likely';
+      // That a file cannot be given to an id says nothing of the map's own text.
+      if (says(failure, /\blchown\b/)) return null;
+      if (overlapping(failure, facts) !== null || toldTwice(failure) !== null) return 'certain';
+      // Without the caller's own ids it is not known whether a range holds them.
+      const isOpen = facts.uid() === undefined || files(failure).some((file) => ownRanges(facts, file) === undefined);
+      return failure.errno === 'EINVAL' && isOpen ? 'possible' : null;
     },
     summary: (failure, facts) =>
-      overlapping(failure, facts) ?? 'ranges in /etc/subuid or /etc/subgid perhaps overlap, or hold the user’s own id',
+      overlapping(failure, facts) ??
+      toldTwice(failure) ??
+      'ranges in /etc/subuid or /etc/subgid perhaps overlap, or hold the user’s own id',
     sources: files,
     remedy: (facts, failure) => {
       const found = overlapping(failure, facts);
@@ -265,7 +307,13 @@ export const mapHelperCauses: readonly Cause[] = [
     matches: (failure, facts) => {
       if (!isHelper(failure)) return null;
       const isLink = files(failure).some((file) => typeof facts.evidence.read(`${file}${LINK}`) === 'string');
-      if (isLink && says(failure, /^(?:.*exit (?:status|code) 1)?$/)) return 'likely';
+      if (
+        (isLink && (isMute(failure) || says(failure, /^$/))) ||
+        (failure.errno === 'ELOOP' && says(failure, /\/etc\/sub[ug]id/))
+      )
+        return 'likely';
+      if (saidNothing(failure) && !files(failure).some((file) => facts.evidence.read(`${file}${LINK}`) === null))
+        return 'possible';
       if (!said(failure, 'EPERM') && !says(failure, /not allowed/)) return null;
       return usesOtherSource(facts) && withoutRange(failure, facts).length > 0 ? 'likely' : null;
     },
@@ -288,15 +336,20 @@ export const mapHelperCauses: readonly Cause[] = [
     id: 'subid-missing',
     predicts: true,
     matches: (failure, facts) => {
-      if (!isHelper(failure) || failure.errno === 'EINVAL') return null;
+      if (!isHelper(failure)) return null;
+      // What an image's files belong to cannot be mapped: so say engines where there is one id alone.
+      if (says(failure, /lchown .*invalid argument|enough (?:unused )?ids|insufficient uids/i))
+        return withoutRange(failure, facts).length > 0 ? 'likely' : hasRanges(failure, facts) ? null : 'possible';
+      if (failure.errno === 'EINVAL') return null;
       const lacking = withoutRange(failure, facts);
+      if (lacking.length > 0 && says(failure, /\/etc\/sub/)) return 'certain';
       if (lacking.length > 0 && (says(failure, /not allowed/) || said(failure, 'EPERM')))
         // Only of one's own name is it known for sure which lines count; a directory service may know more.
         return leastSure(
           'certain',
           usesOtherSource(facts) || facts.evidence.read(SPECIAL.account) === null ? 'likely' : 'certain',
         );
-      return says(failure, /range .* not allowed|no subuid ranges|No subuid/) ? 'likely' : null;
+      return says(failure, /range .* not allowed|no sub[ug]id|\/etc\/sub[ug]\w*: no such file/i) ? 'likely' : null;
     },
     summary: (failure, facts) => {
       const lacking = withoutRange(failure, facts);
@@ -314,7 +367,9 @@ export const mapHelperCauses: readonly Cause[] = [
     id: 'hidepid-setuid-helper',
     predicts: true,
     matches: (failure, facts) => {
-      if (!isHelper(failure) || !said(failure, 'EPERM', 'ENOENT', 'EACCES')) return null;
+      // A setuid bwrap(1) is such a helper, too.
+      const isBySetuid = isHelper(failure) || (failure.step === 'id-map' && /bwrap/.test(failure.text ?? ''));
+      if (!isBySetuid || !said(failure, 'EPERM', 'ENOENT', 'EACCES')) return null;
       const hides = (facts.mounts() ?? []).some(
         ({ mountPoint, filesystem, superOptions }) =>
           mountPoint === '/proc' &&

@@ -3,9 +3,10 @@ import type { Cause } from '../cause.ts';
 import { MARKS } from '../confinement.ts';
 import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
-import { asksFor, type Failure, isFreeFilesystem, isMount, said } from '../failure.ts';
+import { asksFor, type Failure, isFreeFilesystem, isMaking, isMount, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
 import { hostCommands } from '../remedy.ts';
+import { HOST_PIDS } from '../told-command.ts';
 
 /** The kernel looks for a proc that hides nothing only when the mounter is not in the first user namespace. */
 const isOutsideFirst = (failure: Failure, facts: Facts): boolean =>
@@ -19,6 +20,15 @@ const maskedParts = (facts: Facts): readonly string[] =>
   (facts.mounts() ?? [])
     .map(({ mountPoint }) => mountPoint)
     .filter((mountPoint) => mountPoint.startsWith('/proc/') && !EMPTY_BY_NATURE.has(mountPoint));
+
+/** Whether mounts on what is empty by nature may count, too: older kernels did not look whether it is. */
+const mayCountEmpty = (facts: Facts): boolean => {
+  const kernel = facts.kernel();
+  return (
+    (kernel === null || isOlder(kernel, '4.2')) &&
+    (facts.mounts() ?? []).some(({ mountPoint }) => EMPTY_BY_NATURE.has(mountPoint))
+  );
+};
 
 const hasNoProc = (facts: Facts): boolean => {
   const mounts = facts.mounts();
@@ -55,7 +65,8 @@ export const mountCauses: readonly Cause[] = [
     matches: (failure, facts) => {
       if (!isMount(failure) || !said(failure, 'EPERM') || !isOutsideFirst(failure, facts)) return null;
       if (failure.step === 'mount' && (failure.requested ?? failure.namespaces).length === 0) return null;
-      if (needed(failure) === null) return null;
+      // Of what is only assumed it is not known that it was left out.
+      if (needed(failure) === null || (failure.isAssumed === true && !HOST_PIDS.test(failure.text ?? ''))) return null;
       return failure.requested !== undefined ? 'certain' : 'likely';
     },
     summary: (failure) => {
@@ -95,12 +106,13 @@ export const mountCauses: readonly Cause[] = [
   {
     id: 'lxc-nesting-off',
     matches: (failure, facts) =>
-      isMount(failure) &&
-      failure.step !== 'propagation' &&
-      said(failure, 'EPERM', 'EACCES') &&
-      facts.confined() === 'lxc'
-        ? 'likely'
-        : null,
+      !said(failure, 'EPERM', 'EACCES') || facts.confined() !== 'lxc' || failure.step === 'propagation'
+        ? null
+        : isMount(failure)
+          ? 'likely'
+          : isMaking(failure) && failure.errno !== null
+            ? 'possible'
+            : null,
     summary: () => 'this is an LXC container, which probably has nesting switched off',
     sources: () => [MARKS.manager, MARKS.variable, MARKS.label],
     remedy: (facts) =>
@@ -112,14 +124,21 @@ export const mountCauses: readonly Cause[] = [
     matches: (failure, facts) => {
       if (failure.step !== 'mount-proc' || !said(failure, 'EPERM') || !isOutsideFirst(failure, facts)) return null;
       if (maskedParts(facts).length > 0 || hasNoProc(facts)) return 'certain';
-      return facts.logged(/too revealing/) ? 'likely' : null;
+      // Every engine of containers masks parts of proc, unless it is told not to.
+      if (facts.logged(/too revealing/) || (facts.mounts() === undefined && facts.confined() === 'container'))
+        return 'likely';
+      if (failure.errno === 'EPERM' && (facts.mounts() === undefined || mayCountEmpty(facts))) return 'possible';
+      return null;
     },
     summary: (_, facts) => {
       const parts = maskedParts(facts);
       if (parts.length > 0)
         return `a new proc would show what is hidden from the caller: something is mounted on ${parts.slice(0, 3).join(', ')}`;
-      return hasNoProc(facts)
-        ? 'the caller sees no proc of its own, and a new one must not show more'
+      if (hasNoProc(facts)) return 'the caller sees no proc of its own, and a new one must not show more';
+      if (facts.confined() === 'container' && !facts.logged(/too revealing/))
+        return 'a new proc would most likely show what this container hides: its engine mounts something over parts of /proc';
+      return !facts.logged(/too revealing/)
+        ? 'a new proc would perhaps show what is hidden from the caller: nobody outside the first user namespace may mount one where something is mounted on a part of /proc'
         : 'a new proc would most likely show what is hidden from the caller: so says the kernel’s log';
     },
     sources: () => [`${SOURCE.mountinfo}#mounts on /proc/`, SPECIAL.log],

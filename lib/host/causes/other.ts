@@ -1,6 +1,7 @@
 import type { Cause } from '../cause.ts';
-import { SOURCE } from '../facts.ts';
-import { isFreeFilesystem, isMaking, said } from '../failure.ts';
+import { isInContainer } from '../confinement.ts';
+import { type Facts, SOURCE } from '../facts.ts';
+import { type Failure, isFreeFilesystem, isMaking, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
 import { asRoot, hostCommands } from '../remedy.ts';
 
@@ -15,8 +16,56 @@ const SINCE: Readonly<Record<string, string>> = {
   setns: '3.0',
 };
 
+/** The switches that guides tell people to set. */
+const SWITCH =
+  /(?:kernel[./])?(unprivileged_userns_clone|userns_restrict|apparmor_restrict_unprivileged_userns|max_(?:user|net|mnt|pid|ipc|uts|cgroup|time)_namespaces)/;
+
+const switchFile = ({ text }: Failure): string | null => {
+  const name = SWITCH.exec(text ?? '')?.[1];
+  return name === undefined ? null : `/proc/sys/${name.startsWith('max_') ? 'user' : 'kernel'}/${name}`;
+};
+
+/** Whether somebody could not find a switch, or asks for one that is not there. */
+const missesSwitch = (failure: Failure, facts: Facts): boolean => {
+  const file = switchFile(failure);
+  if (file === null || typeof facts.evidence.read(file) === 'string') return false;
+  const isNotFound = new RegExp(
+    `(?:${SWITCH.source}).*(?:unknown key|no such file)|cannot stat .*(?:${SWITCH.source})`,
+    'i',
+  );
+  const isWanted = new RegExp(`\\bneeds?\\b.*(?:${SWITCH.source}).*\\bset to\\b`, 'i');
+  return (
+    isNotFound.test(failure.text ?? '') || (facts.evidence.read(file) === null && isWanted.test(failure.text ?? ''))
+  );
+};
+
+/** A sysctl that could not be written, in a message. */
+const REFUSED_SYSCTL =
+  /(?:user\.max_\w+|max_\w+_namespaces|userns_clone|apparmor_restrict\w+).*read-only file system|permission denied on key/i;
+
 /** What only looks like a matter of the machine. */
 export const otherCauses: readonly Cause[] = [
+  {
+    id: 'proc-sys-readonly',
+    matches: ({ text }, facts) =>
+      REFUSED_SYSCTL.test(text ?? '') ? (isInContainer(facts.confined()) ? 'certain' : 'likely') : null,
+    summary: (_, facts) =>
+      `/proc/sys ${isInContainer(facts.confined()) ? 'cannot be written in this container' : 'most likely is that of a container, where it cannot be written'}: the setting is the host’s`,
+    sources: () => [`${SOURCE.mountinfo}#mounts on /proc/sys`],
+    remedy: (facts, failure) => {
+      const file = switchFile(failure);
+      const key = file === null ? 'KEY' : file.slice('/proc/sys/'.length).replace('/', '.');
+      return [`${asRoot(facts, `sysctl -w ${key}=VALUE`)}  # on the host`];
+    },
+  },
+  {
+    id: 'file-absent-means-nothing',
+    matches: (failure, facts) => (missesSwitch(failure, facts) ? 'likely' : null),
+    summary: (failure) =>
+      `this kernel most likely has no switch ${switchFile(failure) ?? 'of this name'}, and needs none: only some distributions add it, and where it is absent it forbids nothing`,
+    sources: (failure) => [switchFile(failure) ?? SOURCE.release, SOURCE.release],
+    remedy: () => ['leave the setting out', 'unshare --user --map-root-user true  # whether user namespaces work'],
+  },
   {
     id: 'idmap-unsupported',
     matches: (failure, facts) => {

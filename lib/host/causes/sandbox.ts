@@ -16,6 +16,10 @@ const isBlocked = (failure: Failure): boolean =>
   ((isMaking(failure) || isPrivilegedInside(failure)) && said(failure, 'EPERM', 'ENOSYS')) ||
   (failure.syscall === 'clone3' && failure.errno === 'ENOSYS');
 
+const saysRestricted = ({ text }: Failure): boolean => /RestrictNamespaces=(?!no|false|0)/.test(text ?? '');
+
+const tellsOfService = ({ text }: Failure): boolean => /[\w@-]\.service\b/.test(text ?? '');
+
 const makesAny = (failure: Failure): boolean => isMaking(failure) && failure.namespaces.length > 0;
 
 const unit = (facts: Facts): string =>
@@ -40,7 +44,7 @@ export const sandboxCauses: readonly Cause[] = [
     id: 'seccomp-clone3-eperm',
     matches: (failure, facts) =>
       failure.step === 'clone' &&
-      failure.namespaces.length === 0 &&
+      (failure.namespaces.length === 0 || (failure.isAssumed === true && failure.syscall === 'clone3')) &&
       failure.errno === 'EPERM' &&
       failure.syscall !== 'clone' &&
       (isFiltered(facts) || mayBeFiltered(facts))
@@ -72,16 +76,20 @@ export const sandboxCauses: readonly Cause[] = [
   {
     id: 'systemd-restrict-namespaces',
     matches: (failure, facts) => {
-      if (!isBlocked(failure) || !(isFiltered(facts) || (mayBeFiltered(facts) && failure.errno === 'EPERM')))
-        return null;
+      if (!isBlocked(failure)) return null;
       const confined = facts.confined();
+      if (saysRestricted(failure)) return 'likely';
+      if (!(isFiltered(facts) || (mayBeFiltered(facts) && failure.errno === 'EPERM'))) {
+        const mayBeService = facts.status('Seccomp') === undefined && confined === 'nothing known';
+        return mayBeService && failure.errno === 'EPERM' && tellsOfService(failure) ? 'possible' : null;
+      }
       if (confined === 'service') return 'likely';
       return confined === 'nothing known' ? 'possible' : null;
     },
-    summary: (_, facts) =>
-      facts.confined() === 'service'
+    summary: (failure, facts) =>
+      facts.confined() === 'service' || saysRestricted(failure)
         ? `the service ${unit(facts)} probably has RestrictNamespaces= or another seccomp setting`
-        : 'the caller runs under a seccomp filter, which perhaps refuses namespaces',
+        : 'the caller perhaps runs under a seccomp filter that refuses namespaces, as a service may',
     sources: () => [SECCOMP, MARKS.cgroup],
     remedy: (facts) =>
       facts.confined() === 'service'

@@ -1,6 +1,19 @@
-import type { Cause } from '../cause.ts';
-import { SOURCE } from '../facts.ts';
-import { said } from '../failure.ts';
+import type { Cause, Confidence } from '../cause.ts';
+import { type Facts, SOURCE } from '../facts.ts';
+import { type Failure, said } from '../failure.ts';
+import { isOlder } from '../kernel.ts';
+
+/** Runtimes that have several threads from the start. */
+const THREADED = /\b(?:golang|go program|syscall\.Unshare|node(?:\.js)?|tokio|jvm|java)\b/i;
+
+/** How sure it is where threads are not known: a kernel of these days has user namespaces, and refuses hardly anything else so. */
+const withoutThreads = ({ text }: Failure, facts: Facts): Confidence | null => {
+  if (/unshare: unshare failed|^bwrap: |Error during unshare\(/m.test(text ?? '')) return null;
+  if (THREADED.test(text ?? '')) return 'likely';
+  const kernel = facts.kernel();
+  if (kernel === null) return facts.el7() === null ? 'possible' : null;
+  return kernel.el7Build === null && !isOlder(kernel, '4.15') ? 'possible' : null;
+};
 
 /** setns(2), and the files that it takes. */
 export const setnsCauses: readonly Cause[] = [
@@ -16,6 +29,33 @@ export const setnsCauses: readonly Cause[] = [
       'the process probably belongs to another user, or is not dumpable: its namespaces open only to its own user, with the rights of ptrace',
     sources: () => [`${SOURCE.status}#Uid`, `${SOURCE.status}#CapEff`],
     remedy: () => ['ask as the same user, or as root'],
+  },
+  {
+    id: 'setgroups-denied',
+    matches: (failure) =>
+      failure.errno === 'EPERM' &&
+      /\bsetgroups(?:\(2\))? failed|setgroups\(/.test(failure.text ?? '') &&
+      failure.step !== 'id-map'
+        ? 'likely'
+        : null,
+    summary: () =>
+      'setgroups(2) is most likely denied in the user namespace that was entered, as it is where an ordinary user made it',
+    sources: () => [],
+    remedy: () => ['nsenter --preserve-credentials ...'],
+  },
+  {
+    id: 'setns-own-userns',
+    matches: (failure) =>
+      failure.step === 'setns' &&
+      failure.errno === 'EINVAL' &&
+      failure.namespaces.includes('user') &&
+      /\bnsenter\b/.test(failure.text ?? '')
+        ? 'likely'
+        : null,
+    summary: () =>
+      'the caller is most likely in this user namespace already, and the kernel lets nobody join the one that it is in',
+    sources: () => ['/proc/self/ns/user'],
+    remedy: () => ['leave --user (-U) out'],
   },
   {
     id: 'setns-wrong-order',
@@ -40,8 +80,9 @@ export const setnsCauses: readonly Cause[] = [
         (failure.errno === 'EUSERS' ||
           (failure.errno === 'EINVAL' && failure.namespaces.some((type) => type === 'user' || type === 'mnt')));
       // Whether the caller itself made the call is known only where somebody says which call it was.
-      if (!(isSetns || (isUserUnshare && failure.syscall === 'unshare')) || !(threads > 1)) return null;
-      return 'likely';
+      if (!(isSetns || (isUserUnshare && failure.syscall === 'unshare'))) return null;
+      if (Number.isNaN(threads)) return isUserUnshare ? withoutThreads(failure, facts) : null;
+      return threads > 1 ? 'likely' : null;
     },
     summary: () =>
       'a process with several threads, as Node.js always is, most likely made the call itself, which only a process with one may',
