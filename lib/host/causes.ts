@@ -11,6 +11,7 @@ import { otherCauses } from './causes/other.ts';
 import { policyCauses } from './causes/policy.ts';
 import { sandboxCauses } from './causes/sandbox.ts';
 import { setnsCauses } from './causes/setns.ts';
+import { subidCauses } from './causes/subid.ts';
 
 /**
  * Every known cause. Of equally sure ones the first wins, so the order is the kernel's: what is not there, what ran out,
@@ -27,6 +28,7 @@ export const CAUSES: readonly Cause[] = [
   ...capabilityCauses,
   ...idMapCauses,
   ...mapHelperCauses,
+  ...subidCauses,
   ...setnsCauses,
   ...otherCauses,
   ...foreignCauses,
