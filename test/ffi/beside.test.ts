@@ -1,10 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
 import { ffiCalls } from '../../backends/ffi/native.ts';
 import { explain, run, type SpawnSpec, spawn } from '../../lib/index.ts';
 import { unmet } from '../contract/caller.ts';
-import { PROGRAMS, PROGRAMS_ENV } from '../contract/sandbox.ts';
 import { watchLeaks } from '../leaks.ts';
 
 // Children that are set up in the memory of this process while it goes on.
@@ -99,27 +97,4 @@ t.test('a child that is killed while it is set up takes nothing with it', { skip
   t.equal(done.stderr, '');
   t.equal(done.status, 0);
   t.match(JSON.parse(done.stdout), [/^(aborted|killed)$/]);
-});
-
-t.test('a link in a root leads neither to the program of this process nor to what it has open', { skip }, async (t) => {
-  const directory = openSync('/', 'r');
-  t.teardown(() => closeSync(directory));
-  const rooted: SpawnSpec = {
-    ...inside,
-    root: { type: 'tmpfs' },
-    mountProc: true,
-    env: PROGRAMS_ENV,
-    mounts: [
-      ...PROGRAMS,
-      { type: 'symlink', target: '/program', to: '/proc/self/exe' },
-      { type: 'file', target: '/script', content: '#!/proc/self/exe\nconsole.log("reached")\n', mode: 0o755 },
-      { type: 'symlink', target: '/outside', to: `/proc/self/fd/${directory}` },
-    ],
-  };
-  for (const [command, ...args] of [['/program', '-e', 'console.log("reached")'], ['/script']] as const) {
-    const ran = await run(command, args, rooted);
-    t.notMatch(ran.isOk() ? String(ran.value.stdout) : ran.error.message, 'reached', command);
-  }
-  const entered = await run('ls', ['-a'], { ...rooted, cwd: '/outside' });
-  t.match(entered.isErr() ? entered.error : String(entered.value.stdout), { type: 'setup-failed', step: 'cwd' });
 });

@@ -24,6 +24,7 @@ for (const [what, rules, host] of [
   ['clone3 that is missing', ['clone3=ENOSYS'], MEMFD],
   ['clone3 that is forbidden', ['clone3=EPERM'], MEMFD],
   ['close_range that is missing', ['close_range=ENOSYS'], MEMFD],
+  ['pidfd_open that is missing', ['pidfd_open=ENOSYS'], MEMFD],
   ['memfd_create that is missing', ['memfd_create=ENOSYS'], `a file in ${tmpdir()}`],
   ['memfd_create that is forbidden', ['memfd_create=EPERM'], `a file in ${tmpdir()}`],
   ['execveat that is missing', ['execveat=ENOSYS'], 'no carrier: the vfork child itself'],

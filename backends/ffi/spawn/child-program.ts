@@ -232,6 +232,8 @@ export const addChild = (program: ProgramBuilder, mailbox: Mailbox, context: Chi
   addUnshare(program, placement, fail);
   addTimeOffsets(program, plan, fail);
   addNestedClone(program, placement, proc, status, fail);
+  // No link of what is entered is to lead to it.
+  if (proc !== null) program.op('close', [proc], quiet);
   addBecome(program, plan, fail);
   if (plan.network !== null) {
     for (const fd of addNetwork(program, plan.network, caller, refusal(program, status), fail)) {

@@ -127,6 +127,7 @@ export const compileSpawn = (plan: SpawnPlan, manner: Manner, arena: MappedMemor
     clone3,
     intoCgroup,
     environ,
+    strays,
     signals,
     measured,
     mailbox,

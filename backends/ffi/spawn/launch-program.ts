@@ -40,7 +40,7 @@ import type { Placement } from './placement.ts';
 import { SETUP_FAILED_CODE } from './records.ts';
 import { CLONE_FLAGS } from './set-up-ops.ts';
 import { addSignal, addStatusReads, type StatusReads } from './status-pipe.ts';
-import { givenFds } from './stdio-ops.ts';
+import { addCloseOthers, givenFds } from './stdio-ops.ts';
 
 /** How the child comes by an executable to become. */
 export type Vehicle =
@@ -72,6 +72,8 @@ export interface LaunchContext {
   readonly intoCgroup: boolean;
   /** Where libc keeps the pointer to the caller's environment; null where process.env is not that. */
   readonly environ: number | null;
+  /** Open fds to be made close-on-exec one by one, where close_range(2) cannot. */
+  readonly strays: readonly number[] | null;
   /** The status pipe is to send a signal when it has something to say. */
   readonly signals: boolean;
   /** Waits for the child's end and reads the clock: a measurement. */
@@ -305,9 +307,14 @@ export const addLaunch = (program: ProgramBuilder, context: LaunchContext): Laun
   const keep = (fd: Argument): void => {
     program.op('fcntl', [fd, words(FCNTL.F_SETFD, FCNTL), num(0)], { step: 'stdio', onError: childFail });
   };
-  // In the child's own fd table: in Node's they stay close-on-exec at every moment.
+  // In the child's own fd table: in Node's they stay close-on-exec at every moment. What else Node has open, be it from its own
+  // parent, is nowhere to be seen from inside.
+  addCloseOthers(program, { stdio: [] }, context.strays, childFail);
   keep(statusWrite);
-  if (mailbox.parent !== null) keep(parentFd(mailbox.parent));
+  if (mailbox.parent !== null) {
+    // Before Linux 5.3, or behind a filter, there is none.
+    program.op('fcntl', [parentFd(mailbox.parent), words(FCNTL.F_SETFD, FCNTL), num(0)], quiet);
+  }
   if (mailbox.go !== null) keep(int32At(mailbox.go, 'go.r'));
   for (const fd of new Set(givenFds(plan))) keep(num(fd));
   if (plan.enter !== null) enteredFds(plan).map(enteredArguments(plan.enter, mailbox.entered)).forEach(keep);

@@ -77,7 +77,7 @@ export const addStdio = (
  */
 export const addCloseOthers = (
   program: ProgramBuilder,
-  { stdio }: SpawnPlan,
+  { stdio }: Pick<SpawnPlan, 'stdio'>,
   strays: readonly number[] | null,
   fail: Label,
 ): void => {
