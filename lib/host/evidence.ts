@@ -61,9 +61,12 @@ export const SPECIAL = {
   root: 'root of the mount namespace',
 } as const;
 
-/** Evidence from a saved snapshot. */
+/** Evidence from a saved snapshot; where a person wrote it the line that a command printed has its end. */
 export const snapshotEvidence = (snapshot: Snapshot): Evidence => ({
-  read: (source) => (Object.hasOwn(snapshot, source) ? snapshot[source] : undefined),
+  read: (source) => {
+    const text = Object.hasOwn(snapshot, source) ? snapshot[source] : undefined;
+    return typeof text === 'string' ? text.trimEnd() : text;
+  },
 });
 
 const isAbsence = (error: unknown): boolean =>

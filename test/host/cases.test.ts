@@ -7,7 +7,7 @@ import { snapshotEvidence } from '../../lib/host/evidence.ts';
 import { redact } from '../../lib/host/redact.ts';
 import { parseSnapshot, type SnapshotDocument } from '../../lib/host/snapshot.ts';
 import { failureFrom } from '../../lib/host/symptom.ts';
-import { NOISE } from './noise.ts';
+import { disturbances, disturbed, NOISE } from './noise.ts';
 
 /** A real machine: what was read there, what failed, and what it turned out to be. */
 interface Case {
@@ -58,6 +58,19 @@ t.test('diagnoseAll() stays with its answer whatever else is known of a real mac
     { numRuns: 1000 },
   );
   t.pass('for 1000 machines with noise');
+});
+
+t.test('diagnoseAll() stays with its answer whatever stands beside what it asks for', async (t) => {
+  fc.assert(
+    fc.property(fc.constantFrom(...CASES), disturbances, ({ snapshot }, by) => {
+      const answer = (document: SnapshotDocument) =>
+        answers(document).map(({ cause, confidence }) => `${cause} ${confidence}`);
+      const after = answer({ ...snapshot, evidence: disturbed(snapshot.evidence, by) });
+      return JSON.stringify(after) === JSON.stringify(answer(snapshot));
+    }),
+    { numRuns: 2000 },
+  );
+  t.pass('for 2000 machines');
 });
 
 t.test('redact() changes no answer about a real machine', async (t) => {

@@ -10,7 +10,7 @@ import { NOTES } from '../../lib/host/notes.ts';
 import { NAMESPACE_TYPES } from '../../lib/namespace.ts';
 import { HEALTHY } from './healthy.ts';
 import { evidenceOf, MACHINES } from './machines.ts';
-import { NOISE } from './noise.ts';
+import { disturbances, disturbed, NOISE } from './noise.ts';
 
 const first = (failure: Failure, evidence: Snapshot) => diagnoseAll(failure, snapshotEvidence(evidence))[0];
 
@@ -142,6 +142,21 @@ t.test('diagnoseAll() gives the same answer whatever stands where no cause looks
     { numRuns: 500 },
   );
   t.pass('for 500 machines with noise');
+});
+
+t.test('diagnoseAll() gives the same answer whatever stands beside what it asks for', async (t) => {
+  fc.assert(
+    fc.property(fc.constantFrom(...MACHINES), disturbances, (machine, by) => {
+      const whole = evidenceOf(machine);
+      const answer = (evidence: Snapshot) =>
+        diagnoseAll(machine.failure, snapshotEvidence(evidence)).map(
+          ({ cause, confidence }) => `${cause} ${confidence}`,
+        );
+      return JSON.stringify(answer(disturbed(whole, by))) === JSON.stringify(answer(whole));
+    }),
+    { numRuns: 2000 },
+  );
+  t.pass('for 2000 machines');
 });
 
 t.test('diagnoseAll() reads nothing but the sources of this snapshot, and never throws', async (t) => {
