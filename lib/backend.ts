@@ -85,6 +85,8 @@ export interface Backend {
   readonly name: string;
   /** One line on how this backend works here, or why it cannot. */
   readonly available: () => Result<string, BackendUnavailable>;
+  /** What it cannot do here, though it is available: a tool, or an option of one, and what would have it. */
+  readonly lacking?: () => readonly string[];
   /** Starts a child. Returns as soon as the caller is free to go on; the rest happens in the background. */
   readonly launch: (plan: SpawnPlan) => Result<Launched, LaunchError>;
   /** The fds that a plan enters are needed until `started` has settled, and not only until `launch` has returned. */

@@ -11,7 +11,7 @@ import type { MountLine } from './host/mountinfo.ts';
 import type { Tried } from './host/snapshot.ts';
 import type { SubidFile } from './host/subid.ts';
 import type { Account } from './host/subject.ts';
-import { openBackend } from './open.ts';
+import { describeBackend, openBackend } from './open.ts';
 import type { Probe, ProbeOutcome, ProbePlan } from './probe.ts';
 import type { BackendChoice } from './spec.ts';
 
@@ -213,6 +213,7 @@ const withBackend = (
   const known = new Map<string, Reading>();
   const suffix = live.FILE_CAPABILITIES;
   const ask = (source: string): Reading => {
+    if (source.startsWith(live.BACKEND)) return describeBackend(source.slice(live.BACKEND.length));
     if (source === live.SPECIAL.ordinaryUser) return subject.accountText(account);
     const read = backend?.fileCapabilities;
     if (read !== undefined && source.startsWith('/') && source.endsWith(suffix))

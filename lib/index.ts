@@ -38,6 +38,7 @@ export type { ExitStatus, ResourceUsage } from './exit.ts';
 export { explain } from './explain.ts';
 export type {
   Attempt,
+  BackendReport,
   CheckReport,
   Finding,
   MissingEvidence,

@@ -24,6 +24,16 @@ const firstAvailable = (): Result<OpenedBackend, BackendUnavailable> => {
   return err(backendUnavailable('auto', passedOver.map(({ message }) => message).join('; ')));
 };
 
+/** How the backend of a name works here and what it lacks, or `not available: ` and why; null: there is none. */
+export const describeBackend = (name: string): string | null => {
+  const backend = BACKENDS.find((known) => known.name === name);
+  if (backend === undefined) return null;
+  return backend.available().match(
+    (text) => [text, ...(backend.lacking?.() ?? []).map((what) => `without ${what}`)].join('; '),
+    ({ reason }) => `not available: ${reason}`,
+  );
+};
+
 /**
  * Picks a backend; the one place where that happens.
  *

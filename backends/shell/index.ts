@@ -9,6 +9,7 @@ import { decodeIpc, ipcPlan } from './ipc.ts';
 import { launch } from './launch.ts';
 import { lineage } from './lineage.ts';
 import { mounterOf } from './mounter.ts';
+import { lacking } from './needs.ts';
 import { isRootOwn, probe } from './probe.ts';
 import { inheritedFds } from './proc.ts';
 import { decodeReading, listening, readingPlan, watchingPlan } from './read-network.ts';
@@ -37,6 +38,7 @@ export const createShellBackend = (findTools: () => Result<Tools, string>): Back
       tools().map(
         ({ version, shells }) => `unshare from util-linux ${version}, ${shells.map(({ kind }) => kind).join(', ')}`,
       ),
+    lacking: () => tools().map(lacking).unwrapOr([]),
     launch: (plan) => compiled(plan).map((line) => launch(plan, line)),
     launchesLater: true,
     explain: (plan) => compiled(plan).map((line) => explainLine(plan, line)),

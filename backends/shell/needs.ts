@@ -73,6 +73,22 @@ export const need = (tools: Tools, name: ToolName, option: string): Result<strin
     : err(unsupported('shell', `"${name} ${option}"`, needsRelease(SINCE[name][option] ?? 'newest', tools)));
 };
 
+/** Tools that some plans need and others do not, by the package that has them. */
+const BESIDE = { mount: 'util-linux', prlimit: 'util-linux', setsid: 'util-linux', ip: 'iproute2' } as const;
+
+/** What is missing among the tools: options by the tool that lacks them, with the release that has all of them, and tools. */
+export const lacking = (tools: Tools): readonly string[] => {
+  const options = Object.entries(SINCE).flatMap(([name, since]) => {
+    const tool = tools[name as ToolName];
+    if (tool === null) return [`${name} (util-linux)`];
+    const missing = Object.keys(since).filter((option) => !tool.options.has(option));
+    const newest = missing.map((option) => since[option] ?? '').reduce((a, b) => (isAtLeast(a, b) ? a : b), '0');
+    return missing.length === 0 ? [] : [`${name} ${missing.join(', ')} (util-linux ${newest})`];
+  });
+  const absent = Object.entries(BESIDE).filter(([name]) => tools[name as keyof typeof BESIDE] === null);
+  return [...options, ...absent.map(([name, from]) => `${name} (${from})`)];
+};
+
 /** Whether a release is at least another one. */
 export const isAtLeast = (version: string, wanted: string): boolean => {
   const [a, b] = [version, wanted].map((text) => text.split('.').map(Number));

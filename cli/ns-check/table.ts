@@ -102,12 +102,15 @@ const findingLines = (finding: Finding, index: number, paint: Ansis): readonly s
 };
 
 const sections = (report: CheckReport, paint: Ansis): readonly (readonly string[])[] => {
-  const { kernel, distribution, surroundings, probe, findings, observed, missing } = report;
+  const { kernel, distribution, surroundings, probe, backends, findings, observed, missing } = report;
   const isAllUnknown = probe === null;
   return [
     [
       `Linux ${kernel ?? '(version not known)'}, ${distribution ?? 'distribution not known'}, in: ${surroundings}`,
       probe === null ? 'Nothing was tried: what follows is what the evidence says.' : `Tried: ${probe}`,
+      ...backends
+        .filter(({ text }) => text !== probe)
+        .map(({ name, isAvailable, text }) => paint.dim(`${name}: ${isAvailable ? '' : 'not available, '}${text}`)),
     ],
     [grid(report, paint)],
     reasons(report).map((line) => paint.dim(line)),

@@ -4,7 +4,7 @@ import { CAUSES } from './causes.ts';
 import { conceivable } from './checks.ts';
 import type { Confined } from './confinement.ts';
 import { diagnoseAll, predict } from './diagnose.ts';
-import { type Evidence, PROBE } from './evidence.ts';
+import { BACKEND, BACKEND_NAMES, type Evidence, PROBE } from './evidence.ts';
 import { factsFrom, SOURCE } from './facts.ts';
 import type { Failure } from './failure.ts';
 import { howToRead } from './missing.ts';
@@ -65,8 +65,18 @@ export interface MissingEvidence {
   readonly how: string;
 }
 
-/** What is known of a machine. */
+/** How a backend of this library works there, or why it cannot. */
+export interface BackendReport {
+  readonly name: (typeof BACKEND_NAMES)[number];
+  readonly isAvailable: boolean;
+  readonly text: string;
+}
+
+/** What is known of a machine; docs/report.schema.json says the same of its JSON. */
 export interface CheckReport {
+  readonly format: 'linux-namespaces-report';
+  /** Grows when a field goes, or means something else. */
+  readonly version: 1;
   readonly kernel: string | null;
   readonly distribution: string | null;
   readonly surroundings: Confined;
@@ -74,6 +84,8 @@ export interface CheckReport {
   readonly caller: Who;
   /** How things were tried; null: nothing was, and evidence alone speaks. */
   readonly probe: string | null;
+  /** Those of which it is known. */
+  readonly backends: readonly BackendReport[];
   readonly subjects: readonly Subject[];
   /** Every blocking layer, in the order in which the kernel meets them. */
   readonly findings: readonly Finding[];
@@ -200,6 +212,16 @@ const osName = ({ read }: Evidence): string | null => {
   return value('PRETTY_NAME') ?? [value('NAME') ?? value('ID'), value('VERSION_ID')].filter(Boolean).join(' ') ?? null;
 };
 
+const NOT_AVAILABLE = 'not available: ';
+
+const backendsIn = ({ read }: Evidence): readonly BackendReport[] =>
+  BACKEND_NAMES.flatMap((name) => {
+    const text = read(`${BACKEND}${name}`);
+    if (typeof text !== 'string') return [];
+    const isAvailable = !text.startsWith(NOT_AVAILABLE);
+    return [{ name, isAvailable, text: isAvailable ? text : text.slice(NOT_AVAILABLE.length) }];
+  });
+
 /**
  * Says what a machine can do, as far as evidence and attempts tell, and why not.
  *
@@ -238,11 +260,14 @@ export const assess = (
     return { failure, causes: causes.length > 0 ? causes : [unexplained(failure, evidence)] };
   });
   return {
+    format: 'linux-namespaces-report',
+    version: 1,
     kernel: evidence.read(SOURCE.release) ?? null,
     distribution: osName(evidence) || null,
     surroundings: factsFrom(evidence).confined(),
     caller: isRoot(evidence) === true ? 'root' : 'user',
     probe,
+    backends: backendsIn(machine),
     subjects,
     findings: [...findings.values()]
       .sort((a, b) => place(a.diagnosis.cause) - place(b.diagnosis.cause))

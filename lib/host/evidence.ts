@@ -43,6 +43,12 @@ export const COMMAND = 'command ';
 /** The prefix of a source that is what came of trying a namespace type with a privileged act in it: `works`, or an errno. */
 export const PROBE = 'probe ';
 
+/** The prefix of a source that is how a backend works there, or `not available: ` and why it cannot. */
+export const BACKEND = 'backend ';
+
+/** The backends that evidence tells of. */
+export const BACKEND_NAMES = ['ffi', 'shell'] as const;
+
 /** Sources that are no file, or only a part of some. */
 export const SPECIAL = {
   /** `root` or `user`, where nothing but that is known of who asks. */

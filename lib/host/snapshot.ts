@@ -4,6 +4,8 @@ import { type InvalidOption, invalidOption, SETUP_STEPS } from '../errors.ts';
 import { isNamespaceType, type NamespaceType } from '../namespace.ts';
 import { OTHER_STEPS, type ProbeOutcome } from '../probe.ts';
 import {
+  BACKEND,
+  BACKEND_NAMES,
   COMMAND,
   ENVIRONMENT,
   type Evidence,
@@ -97,6 +99,7 @@ const FIXED: readonly string[] = [
   ...['container', 'KUBERNETES_SERVICE_HOST', 'DYNO'].map((name) => `${ENVIRONMENT}${name}`),
   ...[...HELPERS, 'unshare', 'nsenter', 'podman', 'bwrap'].map((name) => `${COMMAND}${name}`),
   ...Object.values(SPECIAL),
+  ...BACKEND_NAMES.map((name) => `${BACKEND}${name}`),
 ];
 
 /** Every source that belongs into a snapshot; where a helper lies decides which of its files do. */
