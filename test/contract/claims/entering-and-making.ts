@@ -62,7 +62,7 @@ export const enteringAndMaking: readonly Claim[] = [
   },
   {
     title: 'enter() makes a new user namespace below an entered one, as root there',
-    needs: ['user-namespaces'],
+    needs: ['nested-user-namespaces'],
     unsupportedOn: { 'ffi:straight': STRAIGHT },
     run: (t, backend) =>
       whileContained(backend, async (target) => {
@@ -83,7 +83,7 @@ export const enteringAndMaking: readonly Claim[] = [
   },
   {
     title: 'enter() makes user and pid namespaces at once, each below the entered one',
-    needs: ['user-namespaces'],
+    needs: ['nested-user-namespaces'],
     unsupportedOn: { shell: IN_PID, 'ffi:straight': STRAIGHT },
     run: (t, backend) =>
       whileContained(backend, async (target) => {
@@ -128,7 +128,7 @@ export const enteringAndMaking: readonly Claim[] = [
   },
   {
     title: 'enter() tells what cannot be made beside what is entered, and leaves nothing',
-    needs: ['user-namespaces'],
+    needs: ['nested-user-namespaces'],
     unsupportedOn: { 'ffi:straight': STRAIGHT },
     run: (t, backend) =>
       whileContained(backend, async (target) => {
