@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import {
@@ -54,6 +55,17 @@ export const lineReader = (stream: Readable | null): (() => Promise<string | nul
     const { value: line, done } = await lines.next();
     return done === true ? null : line;
   };
+};
+
+/**
+ * What the kernel calls a command that echoes, once it has echoed: it is known to have started a moment before, when what
+ * close-on-exec closes is closed, and gets its name after that.
+ */
+export const nameOfEchoing = async ({ pid, stdin, stdout }: Child): Promise<string> => {
+  const line = lineReader(stdout);
+  stdin?.write('\n');
+  await line();
+  return readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
 };
 
 /** Everything that a stream still gives. */

@@ -55,6 +55,9 @@ export const writeMatrix = (ends: readonly ClaimEnd[], path: string): void => {
   writeFileSync(path, `${[head, ...rows].map((row) => row.join('\t')).join('\n')}\n`);
 };
 
+/** More claims than these that differ in the same way are counted, and not named; all of them are in the matrix. */
+const FEW = 12;
+
 /** What the guests differ in: claims that do not hold in one of them, why they are skipped, and where. */
 export const differences = (ends: readonly ClaimEnd[]): readonly (readonly [claim: string, where: string])[] => {
   const rows = new Map<string, Map<string, string[]>>();
@@ -66,8 +69,12 @@ export const differences = (ends: readonly ClaimEnd[]): readonly (readonly [clai
     reasons.set(reason, [...(reasons.get(reason) ?? []), `${guest} ${backend} ${caller}`]);
     rows.set(claim, reasons);
   }
-  return [...rows].map(([claim, reasons]) => [
-    claim,
-    [...reasons].map(([reason, where]) => `${reason} (${where.join(', ')})`).join('\n'),
-  ]);
+  const alike = new Map<string, string[]>();
+  for (const [claim, reasons] of rows) {
+    const why = [...reasons].map(([reason, where]) => `${reason} (${where.join(', ')})`).join('\n');
+    alike.set(why, [...(alike.get(why) ?? []), claim]);
+  }
+  return [...alike].flatMap(([why, claims]) =>
+    claims.length > FEW ? [[`${claims.length} claims`, why] as const] : claims.map((claim) => [claim, why] as const),
+  );
 };

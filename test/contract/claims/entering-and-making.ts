@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { type Child, type EnterSpec, enter, type SpawnSpec } from '../../../lib/index.ts';
 import { PRIVILEGED } from '../caller.ts';
 import type { BackendName, Claim } from '../claim.ts';
-import { ending, insideTarget, whileRunning, withChild } from '../inside.ts';
+import { ending, insideTarget, nameOfEchoing, whileRunning, withChild } from '../inside.ts';
 import { failure, value } from '../outcome.ts';
 
 const IN_PID = "unshare(1) behind nsenter(1): which of two parents is the command's is not told";
@@ -38,8 +38,8 @@ export const enteringAndMaking: readonly Claim[] = [
       whileContained(backend, async (target) => {
         const spec: EnterSpec = { backend, namespaces: ['pid', 'mnt'], mountProc: true };
         t.equal(await insideTarget(target, 'echo $$; ls -d /proc/[0-9]* | head -n 1', spec), '1\n/proc/1');
-        await whileInside(target, spec, async (child) => {
-          t.equal(readFileSync(`/proc/${child.pid}/comm`, 'latin1'), 'cat\n');
+        await whileInside(target, { ...spec, stdio: ['pipe', 'pipe', 'ignore'] }, async (child) => {
+          t.equal(await nameOfEchoing(child), 'cat');
           t.equal(pidDepth(child.pid), pidDepth(target.pid) + 1);
           t.not(link(child.pid, 'pid'), link(target.pid, 'pid'));
           t.equal(link(child.pid, 'user'), link(target.pid, 'user'));

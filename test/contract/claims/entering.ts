@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -14,7 +14,7 @@ import {
   spawn,
 } from '../../../lib/index.ts';
 import type { BackendName, Claim } from '../claim.ts';
-import { ending, insideTarget as inside, whileRunning, withChild } from '../inside.ts';
+import { ending, insideTarget as inside, nameOfEchoing, whileRunning, withChild } from '../inside.ts';
 import { failure, value } from '../outcome.ts';
 
 const CONTAINER = ['user', 'pid', 'mnt', 'uts', 'ipc', 'net'] as const;
@@ -58,9 +58,9 @@ export const entering: readonly Claim[] = [
     run: (t, backend) =>
       whileContained(backend, async (target) =>
         withChild(
-          await value(enter(target.pid, 'cat', [], { backend, stdio: ['pipe', 'ignore', 'ignore'] })),
+          await value(enter(target.pid, 'cat', [], { backend, stdio: ['pipe', 'pipe', 'ignore'] })),
           async (child) => {
-            t.equal(readFileSync(`/proc/${child.pid}/comm`, 'utf8').trim(), 'cat');
+            t.equal(await nameOfEchoing(child), 'cat');
             t.ok(child.kill('SIGTERM').isOk());
             const exit = await child.exit;
             t.equal(exit.isOk() && ending(exit.value), 'SIGTERM');
