@@ -58,6 +58,8 @@ export interface Facts {
   readonly confined: () => Confined;
   /** Whether the caller has no CAP_SYS_ADMIN where the switches for ordinary users look for it: in the first user namespace. */
   readonly isOrdinary: () => boolean | undefined;
+  /** What a security module calls the caller; empty where none does. */
+  readonly label: () => string;
   /** The caller's effective uid. */
   readonly uid: () => number | undefined;
   /** The build of an EL7 kernel, or what a release of EL7 makes likely where the kernel is not known; null: it is none. */
@@ -142,6 +144,7 @@ export const factsFrom = (evidence: Evidence): Facts => {
       const caller = evidence.read(SPECIAL.caller);
       return caller === 'user' ? true : caller === 'root' ? false : undefined;
     },
+    label: () => (evidence.read(SOURCE.attr) ?? '').trim(),
     uid: () => effective('Uid'),
     el7: () => el7Build(evidence),
     logged: (pattern) => (evidence.read(SPECIAL.log) ?? '').split('\n').some((line) => pattern.test(line)),

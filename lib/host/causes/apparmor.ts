@@ -6,41 +6,11 @@ import { asksFor, type Failure, isMaking, isMount, isPrivilegedInside, makes, sa
 import { isOlder } from '../kernel.ts';
 import { asRoot, hostCommands, setSysctl, writeLine } from '../remedy.ts';
 
-const CLONE_SWITCH = '/proc/sys/kernel/unprivileged_userns_clone';
-const RESTRICT_SWITCH = '/proc/sys/kernel/userns_restrict';
 const APPARMOR_SWITCH = '/proc/sys/kernel/apparmor_restrict_unprivileged_userns';
 const APPARMOR_PROFILES = '/sys/kernel/security/apparmor/profiles';
-const SELINUX_ENFORCE = '/sys/fs/selinux/enforce';
-const MODULES = '/sys/kernel/security/lsm';
-
-const isUnprivileged = (facts: Facts): boolean => facts.isOrdinary() === true;
-
-/** Kernels that have the switch, and have it off unless somebody turns it on: Debian's up to 10, Arch's of some years, and linux-hardened. */
-const isOffByDefault = (facts: Facts): boolean => {
-  if (facts.number(CLONE_SWITCH) !== undefined || isInContainer(facts.confined())) return false;
-  if (/-hardened/.test(facts.evidence.read(SOURCE.release) ?? '')) return true;
-  const release = facts.evidence.read('/etc/os-release') ?? '';
-  const kernel = facts.kernel();
-  if (/^ID=["']?arch\b/m.test(release) && kernel !== null)
-    return !isOlder(kernel, '4.14.5') && isOlder(kernel, '5.1.8');
-  if (!/^ID=["']?debian\b/m.test(release)) return false;
-  const version = /^VERSION_ID=["']?(\d+)/m.exec(release)?.[1];
-  return version === undefined ? /\b(?:wheezy|jessie|stretch|buster)\b/i.test(release) : Number(version) <= 10;
-};
-
-/** Whether nothing is known of the switch, and nothing surrounds the caller that forbids more. */
-const mayBeOff = ({ errno }: Failure, facts: Facts): boolean =>
-  errno === 'EPERM' &&
-  facts.number(CLONE_SWITCH) === undefined &&
-  facts.confined() === 'nothing known' &&
-  !/\.(?:el|fc|amzn)\d/.test(facts.evidence.read(SOURCE.release) ?? '') &&
-  facts.el7() === null &&
-  facts.status('Seccomp') !== '2';
-
-const label = (facts: Facts): string => (facts.evidence.read(SOURCE.attr) ?? '').trim();
 
 const isUnconfined = (facts: Facts): boolean =>
-  label(facts) === '' || /^(?:unconfined|unprivileged_userns)/.test(label(facts));
+  facts.label() === '' || /^(?:unconfined|unprivileged_userns)/.test(facts.label());
 
 const LOGGED_TRANSITION = /operation="userns_create".*target="unprivileged_userns"|profile="unprivileged_userns"/;
 
@@ -101,7 +71,7 @@ const apparmorRemedy = (facts: Facts): readonly string[] => {
 };
 
 /** The profile that the caller runs under, where that is enforced; null: there is none, or it forbids nothing. */
-const enforcedProfile = (facts: Facts): string | null => /^(.*) \(enforce\)$/.exec(label(facts))?.[1] ?? null;
+const enforcedProfile = (facts: Facts): string | null => /^(.*) \(enforce\)$/.exec(facts.label())?.[1] ?? null;
 
 const isProfileDenial = (facts: Facts): boolean => {
   const profile = enforcedProfile(facts);
@@ -135,55 +105,8 @@ const isOwned = (failure: Failure, facts: Facts): boolean =>
 const isInside = (failure: Failure): boolean =>
   isPrivilegedInside(failure) && failure.step !== 'setns' && asksFor(failure, 'user');
 
-/** Its makers mark the release. */
-const isGrsecurity = (facts: Facts): boolean =>
-  /-grs(?:ec)?\b/.test(`${facts.evidence.read(SOURCE.release) ?? ''} ${facts.evidence.read(SOURCE.version) ?? ''}`);
-
-const LOGGED_AVC = /denied\s+\{[^}]*\bcreate\b[^}]*\}.*tclass=user_namespace(?!.*permissive=1)/;
-
-const LOGGED_MOUNT = /denied\s+\{[^}]*\b(?:mounton|mount|remount|unmount)\b[^}]*\}(?!.*permissive=1)/;
-
-const isSelinuxLabel = (text: string): boolean => /^[^:\s]+:[^:\s]+:[^:\s]+/.test(text);
-
-/** Switches and security modules of the host. */
-export const policyCauses: readonly Cause[] = [
-  {
-    id: 'unprivileged-userns-clone-off',
-    predicts: true,
-    matches: (failure, facts) => {
-      if (!makes(failure, 'user') || !said(failure, 'EPERM')) return null;
-      if (isUnprivileged(facts) && isOffByDefault(facts)) return 'likely';
-      if (isUnprivileged(facts) && mayBeOff(failure, facts)) return 'possible';
-      if (facts.number(CLONE_SWITCH) !== 0) return null;
-      if (isUnprivileged(facts)) return 'certain';
-      // Root of a user namespace counts as an ordinary user, too: what is made inside one is refused.
-      return facts.isOrdinary() === false && failure.step === 'unshare' ? 'likely' : null;
-    },
-    summary: (failure, facts) =>
-      mayBeOff(failure, facts) && !isOffByDefault(facts)
-        ? 'perhaps this kernel has a switch that keeps ordinary users from user namespaces (kernel.unprivileged_userns_clone), and it is off'
-        : isOffByDefault(facts)
-          ? 'ordinary users may most likely make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0 there unless it is set'
-          : isUnprivileged(facts)
-            ? 'ordinary users may make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0'
-            : 'ordinary users, and most likely root inside a user namespace with them, may make no user namespaces on this kernel: kernel.unprivileged_userns_clone is 0',
-    sources: () => [CLONE_SWITCH, `${SOURCE.status}#CapEff`],
-    remedy: (facts) => setSysctl(facts, 'kernel.unprivileged_userns_clone', 1, '99-userns.conf'),
-  },
-  {
-    id: 'userns-restrict-on',
-    predicts: true,
-    matches: (failure, facts) =>
-      makes(failure, 'user') &&
-      said(failure, 'EPERM') &&
-      (facts.number(RESTRICT_SWITCH) ?? 0) > 0 &&
-      isUnprivileged(facts)
-        ? 'likely'
-        : null,
-    summary: () => 'ordinary users can probably make no user namespaces here: kernel.userns_restrict is on',
-    sources: () => [RESTRICT_SWITCH],
-    remedy: (facts) => setSysctl(facts, 'kernel.userns_restrict', 0, '99-userns.conf'),
-  },
+/** AppArmor: what Ubuntu does to user namespaces, and what a profile forbids. */
+export const apparmorCauses: readonly Cause[] = [
   {
     id: 'apparmor-no-transition-profile',
     matches: (failure, facts) =>
@@ -239,11 +162,11 @@ export const policyCauses: readonly Cause[] = [
     matches: (failure, facts) =>
       isMount(failure) &&
       said(failure, 'EACCES') &&
-      /\(enforce\)$/.test(label(facts)) &&
+      /\(enforce\)$/.test(facts.label()) &&
       facts.confined() === 'container'
         ? 'likely'
         : null,
-    summary: (_, facts) => `the AppArmor profile of this container most likely denies mounts (${label(facts)})`,
+    summary: (_, facts) => `the AppArmor profile of this container most likely denies mounts (${facts.label()})`,
     sources: () => [SOURCE.attr],
     remedy: (facts) => hostCommands(facts, 'docker run --security-opt apparmor=unconfined ...'),
   },
@@ -261,78 +184,5 @@ export const policyCauses: readonly Cause[] = [
         asRoot(facts, 'apparmor_parser -r FILE'),
       );
     },
-  },
-  {
-    id: 'selinux-userns-create-denied',
-    matches: (failure, facts) => {
-      if (!makes(failure, 'user') || !said(failure, 'EACCES')) return null;
-      if (facts.logged(LOGGED_AVC)) return 'certain';
-      if (failure.errno === null) return null;
-      if (facts.number(SELINUX_ENFORCE) === 1) return 'likely';
-      return facts.number(SELINUX_ENFORCE) !== 0 && isSelinuxLabel(label(facts)) ? 'possible' : null;
-    },
-    summary: (_, facts) =>
-      `SELinux ${facts.logged(LOGGED_AVC) ? '' : 'probably '}forbids user namespaces to ${label(facts) || 'this domain'}`,
-    sources: () => [SELINUX_ENFORCE, SOURCE.attr, SPECIAL.log],
-    remedy: (facts) =>
-      hostCommands(
-        facts,
-        asRoot(facts, 'ausearch -m avc -ts recent | audit2allow -M userns'),
-        asRoot(facts, 'semodule -i userns.pp'),
-      ),
-  },
-  {
-    id: 'selinux-mount-denied',
-    matches: (failure, facts) => {
-      if (!isMount(failure) || !said(failure, 'EACCES')) return null;
-      if (facts.logged(LOGGED_MOUNT)) return 'certain';
-      if (failure.errno === null || facts.number(SELINUX_ENFORCE) !== 1) return null;
-      return /:container_t:/.test(label(facts)) ? 'likely' : 'possible';
-    },
-    summary: (_, facts) =>
-      `SELinux ${facts.logged(LOGGED_MOUNT) ? '' : 'perhaps '}forbids the mount to ${label(facts) || 'this domain'}`,
-    sources: () => [SELINUX_ENFORCE, SOURCE.attr, SPECIAL.log],
-    remedy: (facts) => [
-      ...(facts.confined() === 'container' ? hostCommands(facts, 'podman run --security-opt label=disable ...') : []),
-      ...hostCommands(
-        facts,
-        asRoot(facts, 'ausearch -m avc -ts recent | audit2allow -M mounts'),
-        asRoot(facts, 'semodule -i mounts.pp'),
-      ),
-    ],
-  },
-  {
-    id: 'grsecurity-userns',
-    matches: (failure, facts) =>
-      makes(failure, 'user') && said(failure, 'EPERM') && isUnprivileged(facts) && isGrsecurity(facts)
-        ? 'likely'
-        : null,
-    summary: () =>
-      'a kernel with grsecurity most likely allows user namespaces to root alone, and has no switch for it',
-    sources: () => [SOURCE.release, SOURCE.version],
-    remedy: () => ['run it as root, through a setuid helper, or on another kernel'],
-  },
-  {
-    id: 'chromium-os-lsm',
-    matches: (failure, facts) =>
-      isMount(failure) && said(failure, 'EPERM', 'EACCES') && facts.logged(/Chromium OS LSM: sb_mount/)
-        ? 'certain'
-        : null,
-    summary: () =>
-      'the security module of Chromium OS refuses mounts that may hold programs to everybody without CAP_SYS_ADMIN on the machine itself',
-    sources: () => [SPECIAL.log],
-    remedy: () => ['mount with noexec, or run it on a kernel without this module'],
-  },
-  {
-    id: 'bpf-lsm-userns-denied',
-    matches: (failure, facts) =>
-      makes(failure, 'user') &&
-      said(failure, 'EPERM', 'EACCES') &&
-      facts.evidence.read(MODULES)?.split(',').includes('bpf') === true
-        ? 'possible'
-        : null,
-    summary: () => 'a BPF program of the host’s policy may forbid it; nothing else that is known does',
-    sources: () => [MODULES],
-    remedy: () => [],
   },
 ];
