@@ -64,6 +64,18 @@ const grid = ({ subjects }: CheckReport, paint: Ansis): string => {
     .join('\n');
 };
 
+const namesOf = ({ verdicts }: Subject): readonly string[] => verdicts.map(({ check }) => check);
+
+/** So many names are read one by one; of more it is said which are not among them. */
+const FEW = 6;
+
+/** The names of checks of a subject, in short. */
+const inShort = (names: readonly string[], all: readonly string[]): string => {
+  const others = all.filter((name) => !names.includes(name));
+  if (others.length === 0) return 'everything';
+  return names.length > FEW && others.length <= FEW ? `everything but ${others.join(', ')}` : names.join(', ');
+};
+
 /** Why things are not known, each reason once, and for whom it holds. */
 const reasons = ({ subjects }: CheckReport): readonly string[] => {
   const found = new Map<string, string[]>();
@@ -72,8 +84,8 @@ const reasons = ({ subjects }: CheckReport): readonly string[] => {
     const unknown = verdicts.filter(({ state }) => state === 'unknown');
     for (const note of new Set(unknown.flatMap((one) => one.note ?? []))) {
       const checks = unknown.filter((one) => one.note === note).map(({ check }) => check);
-      const which = checks.length === verdicts.length ? '' : `: ${checks.join(', ')}`;
-      found.set(note, [...(found.get(note) ?? []), `${headOf(subject)}${which}`]);
+      const which = inShort(checks, namesOf(subject));
+      found.set(note, [...(found.get(note) ?? []), `${headOf(subject)}: ${which}`]);
     }
   }
   return [...found].map(([note, whose]) => `unknown (${whose.join('; ')}): ${note}`);
@@ -81,27 +93,38 @@ const reasons = ({ subjects }: CheckReport): readonly string[] => {
 
 const sure = ({ confidence }: Diagnosis): string => (confidence === 'certain' ? '' : ` (${confidence})`);
 
-const diagnosisLines = (diagnosis: Diagnosis, paint: Ansis): readonly string[] => [
+/** What a report is drawn on. */
+interface Page {
+  readonly paint: Ansis;
+  /** Evidence is cut at the edge; what is to be read, or typed, is not. */
+  readonly width: number;
+}
+
+const cut = (line: string, width: number): string => (line.length > width ? `${line.slice(0, width - 1)}…` : line);
+
+const diagnosisLines = (diagnosis: Diagnosis, { paint, width }: Page): readonly string[] => [
   `   ${diagnosis.summary}${sure(diagnosis)}`,
   ...diagnosis.evidence
     .filter(({ value }) => value !== 'not known')
     .slice(0, 6)
-    .map(({ source, value }) => paint.dim(`   ${source}: ${value.split('\n').join(' | ')}`)),
+    .map(({ source, value }) => paint.dim(cut(`   ${source}: ${value.split('\n').join(' | ')}`, width))),
   ...diagnosis.remedy.map((command) => `   ${paint.cyan('→')} ${command}`),
 ];
 
-const blockedFor = ({ who, inUserNamespace }: Finding['blocks'][number]): string =>
-  who === 'root' && inUserNamespace ? 'root in user' : who;
-
-const findingLines = (finding: Finding, index: number, paint: Ansis): readonly string[] => {
-  const blocked = finding.blocks.map((block) => `${blockedFor(block)}: ${block.checks.join(', ')}`).join('; ');
-  return [
-    `${index + 1}. ${paint.bold(finding.cause)}  ${paint.dim(`(${blocked})`)}`,
-    ...diagnosisLines(finding, paint),
-  ];
+const blockedFor = ({ who, inUserNamespace, checks }: Finding['blocks'][number], { subjects }: CheckReport): string => {
+  const subject = subjects.find((one) => one.who === who && one.inUserNamespace === inUserNamespace);
+  const all = subject === undefined ? checks : namesOf(subject);
+  return `${who === 'root' && inUserNamespace ? 'root in user' : who}: ${inShort(checks, all)}`;
 };
 
-const sections = (report: CheckReport, paint: Ansis): readonly (readonly string[])[] => {
+const findingLines = (finding: Finding, index: number, report: CheckReport, page: Page): readonly string[] => {
+  const { paint } = page;
+  const blocked = finding.blocks.map((block) => blockedFor(block, report)).join('; ');
+  return [`${index + 1}. ${paint.bold(finding.cause)}  ${paint.dim(`(${blocked})`)}`, ...diagnosisLines(finding, page)];
+};
+
+const sections = (report: CheckReport, page: Page): readonly (readonly string[])[] => {
+  const { paint } = page;
   const { kernel, distribution, surroundings, probe, backends, findings, observed, missing } = report;
   const isAllUnknown = probe === null;
   return [
@@ -119,13 +142,13 @@ const sections = (report: CheckReport, paint: Ansis): readonly (readonly string[
       if (first === undefined) return [];
       return [
         `${paint.bold(first.cause)}  ${paint.dim(`(${failure.text ?? failure.step})`)}`,
-        ...diagnosisLines(first, paint),
+        ...diagnosisLines(first, page),
         ...others.slice(0, 3).map((other) => paint.dim(`   or ${other.cause}: ${other.summary}${sure(other)}`)),
       ];
     }),
     findings.length === 0 && observed.length === 0
       ? [isAllUnknown ? 'Nothing that is known stands in the way.' : 'Nothing stands in the way.']
-      : findings.flatMap((finding, index) => findingLines(finding, index, paint)),
+      : findings.flatMap((finding, index) => findingLines(finding, index, report, page)),
     missing.length === 0 || (findings.length === 0 && !isAllUnknown)
       ? []
       : [
@@ -136,10 +159,14 @@ const sections = (report: CheckReport, paint: Ansis): readonly (readonly string[
   ];
 };
 
+/** A terminal says its width; who pastes the report has room for as much as evidence is cut at anyway. */
+const [NARROWEST, WIDEST] = [40, 240];
+
 /** The report for a person to read. */
 export const drawReport = (report: CheckReport, io: CheckIo): string => {
-  const paint = paintFor(io);
-  return `${sections(report, paint)
+  const { isTTY, columns } = io.stdout;
+  const width = isTTY === true && columns !== undefined && columns >= NARROWEST ? columns : WIDEST;
+  return `${sections(report, { paint: paintFor(io), width })
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))
     .join('\n\n')}\n`;

@@ -20,6 +20,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { main } from '../../cli/ns-check/main.ts';
 import { unmet } from '../../cli/ns-check/requirements.ts';
+import { drawReport } from '../../cli/ns-check/table.ts';
 import { plainEnv } from '../plain-env.ts';
 
 const NS_CHECK = fileURLToPath(new URL('../../cli/ns-check.js', import.meta.url));
@@ -61,6 +62,26 @@ t.test('ns-check --from says what is blocked, why, and what to type', async (t) 
   t.match(stdout, /→ .*sysctl -w user\.max_user_namespaces=28633/);
   t.match(stdout, /boot\.kernel\.sysctl/);
   t.match(stdout, /Not known, and may tell more:\n.*→ /);
+});
+
+t.test('ns-check is as wide as the terminal where it shows evidence, and shortens long lists', async (t) => {
+  const machine = JSON.parse(HARDENED);
+  const evidence = { ...machine.evidence, '/proc/sys/user/max_user_namespaces': `0${' '.repeat(300)}` };
+  const report = JSON.parse((await run(['--from', '-', '--json'], JSON.stringify({ ...machine, evidence }))).stdout);
+  report.findings[0].evidence.push({ source: '/proc/self/cgroup', value: 'x'.repeat(150) });
+  const draw = (stdout: { isTTY?: boolean; columns?: number }) =>
+    drawReport(report, {
+      stdout: { ...stdout, write: () => true },
+      stderr: { write: () => true },
+      stdin: Readable.from(['']),
+      env: {},
+    });
+  t.match(draw({ isTTY: true, columns: 60 }), /^ {3}\/proc\/self\/cgroup: x{37}…$/m);
+  t.match(draw({ columns: 60 }), /^ {3}\/proc\/self\/cgroup: x{150}$/m);
+  t.match(
+    draw({}),
+    /^1\. max-userns-zero {2}\(root: user, nesting; root in user: everything; user: everything but clone3, /m,
+  );
 });
 
 t.test('ns-check --json prints the report', async (t) => {
