@@ -1,5 +1,6 @@
 import { type CheckName, checksFor, type Who } from '../check-names.ts';
 import type { Diagnosis } from '../errors.ts';
+import { bySureness } from './cause.ts';
 import { CAUSES } from './causes.ts';
 import { conceivable } from './checks.ts';
 import type { Confined } from './confinement.ts';
@@ -195,7 +196,8 @@ const judge = (check: CheckName, isInside: boolean, attempt: Attempt | undefined
   }
   const layers = predict(conceivable(check, isInside), evidence);
   if (attempt?.type === 'failed') return seen(check, attempt.failure, evidence, layers);
-  const [first] = layers;
+  // The kernel meets them in another order; of what is sure it is known that it does.
+  const [first] = [...layers].sort((a, b) => bySureness(a.confidence, b.confidence));
   const note = attempt?.reason ?? null;
   if (first === undefined) return { verdict: { ...plain, state: 'unknown', isTried: false, note }, causes: [] };
   const { cause, confidence } = first;

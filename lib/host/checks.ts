@@ -12,7 +12,10 @@ const inside = (types: readonly NamespaceType[], rest: Pick<Failure, 'step'> & P
   (['EPERM', 'EACCES'] as const).map((errno) => ({ errno, namespaces: types, requested: types, ...rest }));
 
 /** Every way in which a check could fail, for the causes that can tell beforehand. */
-export const conceivable = (name: CheckName, inUserNamespace: boolean): readonly Failure[] => {
+export const conceivable = (name: CheckName, inUserNamespace: boolean): readonly Failure[] =>
+  waysToFail(name, inUserNamespace).map((failure) => ({ ...failure, isHypothetical: true }));
+
+const waysToFail = (name: CheckName, inUserNamespace: boolean): readonly Failure[] => {
   const types = typesFor(name, inUserNamespace);
   const made = types.length === 0 ? [] : making(types);
   // What comes after the making takes capabilities there: the first thing that they are needed for is told of.

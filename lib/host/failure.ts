@@ -21,6 +21,8 @@ export interface Failure {
   readonly text?: string | null;
   /** The type of the filesystem that was to be mounted. */
   readonly filesystem?: string | null;
+  /** Nobody saw it: it is asked what would be behind it. Its errno is no evidence. */
+  readonly isHypothetical?: boolean;
   /** It fails now and then, and works in between. */
   readonly isIntermittent?: boolean;
 }

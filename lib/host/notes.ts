@@ -30,13 +30,35 @@ const EINVAL = UNSHARE('Invalid argument');
 const EPERM = UNSHARE('Operation not permitted');
 const ENOSPC = UNSHARE('No space left on device');
 const NO_SANDBOX = 'chrome: No usable sandbox!';
+
+/** What tools say where the kernel refuses a user namespace, each in its own way. */
+const refused = (words: string, bwrap: string): readonly string[] => [
+  UNSHARE(words),
+  `bwrap: ${bwrap}`,
+  `podman: cannot clone: ${words}`,
+  `dockerd-rootless: [rootlesskit:parent] error: failed to start the child: fork/exec /proc/self/exe: ${words.toLowerCase()}`,
+  `chrome: Failed to move to new namespace: PID namespaces supported, Network namespace supported, but failed: errno = ${words}`,
+  NO_SANDBOX,
+];
+
 const BWRAP = 'bwrap: No permissions to create new namespace';
+const REFUSED_EPERM = refused('Operation not permitted', 'No permissions to create new namespace');
+const REFUSED_EACCES = refused('Permission denied', 'Creating new namespace failed: Permission denied');
+const REFUSED_EINVAL = refused(
+  'Invalid argument',
+  'Creating new namespace failed, likely because the kernel does not support user namespaces',
+);
+const REFUSED_ENOSPC = refused(
+  'No space left on device',
+  'Creating new namespace failed: nesting depth or /proc/sys/user/max_*_namespaces exceeded (ENOSPC)',
+);
 const PODMAN_MAP = 'podman: cannot set up namespace using newuidmap: exit status 1';
 const MAP_EPERM = 'newuidmap: write to uid_map failed: Operation not permitted';
 
 const MORE_KERNEL =
   'Ordinary users reach kernel code that only root could reach before: most local root exploits of the last years began with a user namespace. On a machine with users that are not trusted, prefer a setuid helper or a policy for single programs.';
 const KEEP_LIMIT = 'The limit is there to bound the kernel memory that users can take.';
+const APPARMOR_OPENS = `The sysctl opens it for every program. ${MORE_KERNEL} The profile opens it for one program, and for every script that this program runs.`;
 const LESS_SECCOMP =
   'The container gets system calls that its engine withholds on purpose; a kernel bug behind one of them is a way out of it.';
 
@@ -45,23 +67,19 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   'el7-max-userns-zero': note(
     'everyone',
     MORE_KERNEL,
-    [
-      EINVAL,
-      'podman: cannot clone: Invalid argument; user namespaces are not enabled in /proc/sys/user/max_user_namespaces',
-      'bwrap: Creating new namespace failed: Invalid argument',
-    ],
+    [...REFUSED_EINVAL, 'podman: user namespaces are not enabled in /proc/sys/user/max_user_namespaces'],
     [...issue('containers/bubblewrap', 215, 216), ...issue('containers/podman', 7704)],
   ),
   'el7-userns-unusable-7.0-7.1': note(
     'everyone',
     MORE_KERNEL,
-    [EINVAL, 'docker: USER namespaces aren’t enabled in the kernel'],
+    [...REFUSED_EINVAL, 'docker: USER namespaces aren’t enabled in the kernel'],
     [...issue('moby/moby', 23573), ...issue('tailhook/vagga', 156)],
   ),
   'el7-userns-param-off': note(
     'everyone',
     MORE_KERNEL,
-    [EINVAL, 'docker with userns-remap: oci runtime error: exit status 1'],
+    [...REFUSED_EINVAL, 'docker with userns-remap: oci runtime error: exit status 1'],
     [...issue('systemd/systemd', 4583), ...issue('moby/moby', 22302, 25929)],
   ),
   'el7-mountns-in-userns-blocked-7.2-7.3': note(
@@ -98,7 +116,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   'config-user-ns-off': note(
     'everyone',
     MORE_KERNEL,
-    [EINVAL, NO_SANDBOX, 'firejail: noroot option is not available'],
+    [...REFUSED_EINVAL, 'firejail: noroot option is not available'],
     [...issue('containers/bubblewrap', 139), ...issue('netblue30/firejail', 1842)],
   ),
   'config-ns-off': note(
@@ -110,11 +128,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   'max-userns-zero': note(
     'everyone',
     MORE_KERNEL,
-    [
-      ENOSPC,
-      'bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*_namespaces exceeded (ENOSPC)',
-      NO_SANDBOX,
-    ],
+    [...REFUSED_ENOSPC, 'podman: user namespaces are not enabled in /proc/sys/user/max_user_namespaces'],
     [...issue('NixOS/nix', 1947), ...issue('Azure/azhpc-images', 297)],
   ),
   'max-ns-other-zero': note(
@@ -125,12 +139,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   ),
   'pidns-nesting-depth': note('everyone', null, [ENOSPC], [man('pid_namespaces', 7)]),
   'userns-nesting-depth': note('everyone', null, [ENOSPC, UNSHARE('Too many users')], [man('user_namespaces', 7)]),
-  'userns-limit-exhausted': note(
-    'everyone',
-    KEEP_LIMIT,
-    [ENOSPC, 'bwrap: Creating new namespace failed: No space left on device'],
-    issue('containers/bubblewrap', 371, 448, 465),
-  ),
+  'userns-limit-exhausted': note('everyone', KEEP_LIMIT, REFUSED_ENOSPC, issue('containers/bubblewrap', 371, 448, 465)),
   'ns-limit-exhausted': note('everyone', KEEP_LIMIT, [ENOSPC], [man('namespaces', 7)]),
   'userns-max-level': note('ordinary users', MORE_KERNEL, [EPERM, ENOSPC], ['https://www.altlinux.org/']),
   'ns-limit-unseen': note('everyone', KEEP_LIMIT, [ENOSPC], [man('namespaces', 7)]),
@@ -144,7 +153,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   'chroot-caller': note(
     'everyone',
     null,
-    [EPERM, BWRAP, 'docker with runsc: creating container: fork/exec /proc/self/exe: operation not permitted'],
+    [...REFUSED_EPERM, 'docker with runsc: creating container: fork/exec /proc/self/exe: operation not permitted'],
     [...issue('google/gvisor', 144), ...issue('containers/bubblewrap', 689)],
   ),
   'mount-point-missing': note(
@@ -194,24 +203,24 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   'unprivileged-userns-clone-off': note(
     'ordinary users',
     MORE_KERNEL,
-    [EPERM, NO_SANDBOX, BWRAP, 'singularity: Failed to create container namespaces'],
+    [...REFUSED_EPERM, 'singularity: Failed to create container namespaces'],
     [...issue('apptainer/singularity', 4361), ...issue('containers/bubblewrap', 324)],
   ),
-  'userns-restrict-on': note('ordinary users', MORE_KERNEL, [EPERM, BWRAP], ['https://www.altlinux.org/']),
+  'userns-restrict-on': note('ordinary users', MORE_KERNEL, REFUSED_EPERM, ['https://www.altlinux.org/']),
   'apparmor-no-transition-profile': note(
     'ordinary users',
-    null,
-    [UNSHARE('Permission denied'), 'nix: cloning builder process: Permission denied'],
+    APPARMOR_OPENS,
+    [...REFUSED_EACCES, 'nix: cloning builder process: Permission denied'],
     [...issue('tailhook/vagga', 582), ...issue('NixOS/nixpkgs', 399300)],
   ),
   'apparmor-userns-restricted': note(
     'ordinary users',
-    `The sysctl opens it for every program. ${MORE_KERNEL} The profile opens it for one program, and for every script that this program runs.`,
+    APPARMOR_OPENS,
     [
-      'bwrap: setting up uid map: Permission denied',
       'unshare: write failed /proc/self/uid_map: Operation not permitted',
+      'bwrap: setting up uid map: Permission denied',
       NO_SANDBOX,
-      'rootlesskit: failed to setup UID/GID map: Permission denied',
+      'dockerd-rootless: [rootlesskit:parent] error: failed to setup UID/GID map: Permission denied',
     ],
     [...issue('google/nsjail', 236), ...issue('fsquillace/junest', 355), ...issue('containerd/nerdctl', 2847)],
   ),
@@ -239,11 +248,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   'selinux-userns-create-denied': note(
     'everyone',
     'The domain may make user namespaces, whatever program runs in it.',
-    [
-      UNSHARE('Permission denied'),
-      'podman: cannot clone: Permission denied',
-      'avc: denied { create } tclass=user_namespace',
-    ],
+    [...REFUSED_EACCES, 'avc: denied { create } tclass=user_namespace'],
     [...issue('secureblue/secureblue', 754), ...issue('fedora-selinux/selinux-policy', 1651)],
   ),
   'bpf-lsm-userns-denied': note(
@@ -252,12 +257,10 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
     [EPERM, UNSHARE('Permission denied')],
     issue('ublue-os/bazzite', 5145),
   ),
-  'outer-sandbox-blocks': note(
-    'ordinary users',
-    'The command runs outside of the sandbox.',
-    [EPERM, BWRAP],
-    [...issue('flatpak/flatpak', 5921), ...issue('containers/bubblewrap', 764)],
-  ),
+  'outer-sandbox-blocks': note('ordinary users', 'The command runs outside of the sandbox.', REFUSED_EPERM, [
+    ...issue('flatpak/flatpak', 5921),
+    ...issue('containers/bubblewrap', 764),
+  ]),
   'seccomp-clone3-eperm': note(
     'who is in a container',
     LESS_SECCOMP,
@@ -267,7 +270,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   'seccomp-container-default': note(
     'who is in a container',
     LESS_SECCOMP,
-    [EPERM, BWRAP, 'buildah: Error during unshare(CLONE_NEWUSER): Operation not permitted'],
+    [...REFUSED_EPERM, 'buildah: Error during unshare(CLONE_NEWUSER): Operation not permitted'],
     [...issue('moby/moby', 43086, 42441), ...issue('containers/buildah', 1901), ...issue('cri-o/cri-o', 5788)],
   ),
   'systemd-restrict-namespaces': note(
@@ -285,7 +288,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   'needs-cap-sys-admin': note('ordinary users', null, [EPERM], [man('clone', 2)]),
   'target-not-dumpable': note(
     'who makes the call',
-    null,
+    'Who may run the program may read it, too.',
     [
       'unshare: cannot open /proc/self/uid_map: Permission denied',
       'newuidmap: open of uid_map failed: Permission denied',
@@ -306,7 +309,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   ),
   'map-exceeds-parent': note(
     'who is in a container',
-    null,
+    'The container gets more ids of the host, which nobody else may have.',
     [MAP_EPERM],
     [...issue('containerd/containerd', 13075), ...issue('moby/buildkit', 3297)],
   ),
@@ -406,7 +409,7 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
   ),
   'cgroup-not-delegated': note(
     'ordinary users',
-    null,
+    'The user divides what its own cgroup may take, and nothing of others.',
     ['clone3(CLONE_INTO_CGROUP) = -1 EACCES (Permission denied)', 'podman: cgroup-manager systemd: Permission denied'],
     ['https://systemd.io/CGROUP_DELEGATION/', man('cgroups', 7)],
   ),
@@ -418,7 +421,12 @@ export const NOTES: Readonly<Record<string, CauseNote>> = {
     [man('time_namespaces', 7)],
   ),
   'pid-init-gone': note('who makes the call', null, ['sh: fork: Cannot allocate memory'], [man('pid_namespaces', 7)]),
-  'filesystem-unknown': note('everyone', null, ['mount: unknown filesystem type ’overlay’'], [man('mount', 2)]),
+  'filesystem-unknown': note(
+    'everyone',
+    'The kernel runs the code of one more file system.',
+    ['mount: unknown filesystem type ’overlay’'],
+    [man('mount', 2)],
+  ),
   'proc-sys-readonly': note(
     'who is in a container',
     MORE_KERNEL,

@@ -250,6 +250,17 @@ t.test('check() says of nothing that it is missing where nothing is known', asyn
   for (const { verdicts } of report.subjects) for (const { state } of verdicts) t.equal(state, 'unknown');
 });
 
+t.test('check() takes no errno that nobody saw for evidence', async (t) => {
+  const snapshot = document({ '/proc/sys/user/max_user_namespaces': '0' });
+  const { findings, subjects } = (await check({ snapshot }))._unsafeUnwrap();
+  t.same(
+    findings.map(({ cause }) => cause),
+    ['max-userns-zero'],
+  );
+  for (const { verdicts } of subjects)
+    for (const { state, cause } of verdicts) if (state === 'blocked') t.equal(cause, 'max-userns-zero');
+});
+
 t.test('check() knows no user that is not there', async (t) => {
   const result = await check({ user: 'no-such-user' });
   t.match(result.isErr() && result.error, { type: 'invalid-option', option: 'user', value: 'no-such-user' });

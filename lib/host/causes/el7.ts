@@ -46,8 +46,14 @@ export const el7Causes: readonly Cause[] = [
     matches: (failure, facts) => {
       const sure = build(facts, 693, LAST_BUILD);
       const limit = facts.number(LIMIT);
-      // With such a limit every other kernel says ENOSPC.
-      if (sure === null && facts.kernel() === null && makes(failure, 'user') && failure.errno === 'EINVAL') {
+      // With such a limit every other kernel says ENOSPC. What nobody saw says nothing about the kernel.
+      if (
+        failure.isHypothetical !== true &&
+        sure === null &&
+        facts.kernel() === null &&
+        makes(failure, 'user') &&
+        failure.errno === 'EINVAL'
+      ) {
         if (limit === 0) return 'likely';
         return limit === undefined && isUnknown(facts) ? 'possible' : null;
       }
