@@ -1,9 +1,10 @@
 import { err, errAsync, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Child } from './child.ts';
+import type { EnterSpec, EnterTarget } from './enter-spec.ts';
 import { type EnterError, type InvalidOption, invalidOption } from './errors.ts';
 import type { FullIdRange } from './id-map.ts';
 import type { CredentialsPlan, EnterPlan, SpawnPlan } from './plan.ts';
-import { type EnterSpec, type EnterTarget, type Entry, openEntry } from './plan-enter.ts';
+import { type Entry, openEntry } from './plan-enter.ts';
 import { type Prepared, prepareSpawn, startPrepared } from './spawn.ts';
 import type { SpawnSpec } from './spec.ts';
 

@@ -4,6 +4,7 @@ export { type CheckError, type CheckSpec, check, readSnapshot, takeSnapshot } fr
 export { CHECKS, type CheckName, FEATURES, type Feature, type Who } from './check-names.ts';
 export { Child } from './child.ts';
 export { enter, explainEnter } from './enter.ts';
+export type { EnterSpec, EnterTarget } from './enter-spec.ts';
 export { ERRNO, type ErrnoName, errnoName } from './errno.ts';
 export type {
   Aborted,
@@ -161,7 +162,6 @@ export type {
   ThreadPlan,
   TimeOffsetsPlan,
 } from './plan.ts';
-export type { EnterSpec, EnterTarget } from './plan-enter.ts';
 export type { ThreadSpec } from './plan-thread.ts';
 export {
   type FailureStep,

@@ -1,8 +1,8 @@
 import { errAsync, okAsync, type ResultAsync } from 'neverthrow';
+import type { EnterTarget } from '../enter-spec.ts';
 import { ERRNO } from '../errno.ts';
 import { invalidOption, ipcFailed } from '../errors.ts';
 import type { IpcAnswer, IpcRequest } from '../ipc.ts';
-import type { EnterTarget } from '../plan-enter.ts';
 import { complaintAbout } from './checks.ts';
 import type { IpcError, StopSpec } from './perform.ts';
 

@@ -1,6 +1,6 @@
 import { okAsync, type ResultAsync } from 'neverthrow';
+import type { EnterTarget } from '../enter-spec.ts';
 import type { IpcAnswer, IpcRequest } from '../ipc.ts';
-import type { EnterTarget } from '../plan-enter.ts';
 import type { BackendChoice } from '../spec.ts';
 import { IpcCalls, targetList } from './calls.ts';
 import { type IpcError, performIpc, type StopSpec } from './perform.ts';

@@ -1,6 +1,7 @@
 import { closeSync, readlinkSync } from 'node:fs';
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Backend, IpcRun } from '../backend.ts';
+import type { EnterTarget } from '../enter-spec.ts';
 import { ERRNO } from '../errno.ts';
 import { type EnterError, type ExitLost, type IpcFailed, invalidOption, ipcFailed, unsupported } from '../errors.ts';
 import { readerOf } from '../inspect/file-reader.ts';
@@ -8,7 +9,7 @@ import type { IpcAnswer, IpcRequest } from '../ipc.ts';
 import { NamespaceHandle } from '../namespace-handle.ts';
 import { openBackend } from '../open.ts';
 import { plainPlan } from '../plain-plan.ts';
-import { type EnterTarget, type Entry, openEntry } from '../plan-enter.ts';
+import { type Entry, openEntry } from '../plan-enter.ts';
 import { openProcess, ProcessHandle, type ProcessTarget } from '../process-handle.ts';
 import type { BackendChoice } from '../spec.ts';
 import { watchStop } from '../stop.ts';

@@ -1,5 +1,5 @@
 import type { ResultAsync } from 'neverthrow';
-import type { EnterTarget } from '../plan-enter.ts';
+import type { EnterTarget } from '../enter-spec.ts';
 import { IpcCalls, targetList } from './calls.ts';
 import type { IpcSpec } from './namespace.ts';
 import { type IpcError, performIpc } from './perform.ts';

@@ -1,11 +1,11 @@
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Child } from '../child.ts';
 import { enter } from '../enter.ts';
+import type { EnterSpec } from '../enter-spec.ts';
 import type { EnterError, RunError } from '../errors.ts';
 import { NAMESPACE_TYPES, type NamespaceType } from '../namespace.ts';
 import type { NamespaceHandle } from '../namespace-handle.ts';
 import { openNamespace } from '../open-namespace.ts';
-import type { EnterSpec } from '../plan-enter.ts';
 import { collected, type RunResult } from '../run.ts';
 import { spawn } from '../spawn.ts';
 import type { RunSpec, SpawnSpec } from '../spec.ts';

@@ -1,11 +1,12 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { err, ok, type Result } from 'neverthrow';
 import type { Backend, NetworkRun } from '../backend.ts';
+import type { EnterTarget } from '../enter-spec.ts';
 import { type EnterError, type ExitLost, exitLost, namespaceUnavailable, unsupported } from '../errors.ts';
 import type { NetworkState } from '../network-state.ts';
 import { plainPlan } from '../plain-plan.ts';
 import type { JoinPlan, SpawnPlan } from '../plan.ts';
-import { type EnterTarget, openEntry } from '../plan-enter.ts';
+import { openEntry } from '../plan-enter.ts';
 import { errnoOf } from '../process-handle.ts';
 import { KeptNamespaces } from './kept.ts';
 

@@ -8,6 +8,7 @@ import {
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import type { Child } from '../child.ts';
 import { enter } from '../enter.ts';
+import type { EnterSpec } from '../enter-spec.ts';
 import {
   type EnterError,
   type InvalidOption,
@@ -21,7 +22,6 @@ import type { NamespaceHandle } from '../namespace-handle.ts';
 import type { NamespaceIds } from '../namespace-ids.ts';
 import { openNamespace } from '../open-namespace.ts';
 import type { ThreadPlan } from '../plan.ts';
-import type { EnterSpec } from '../plan-enter.ts';
 import { planThread, type ThreadSpec } from '../plan-thread.ts';
 import { type Errand, errand, type Moved } from './errand.ts';
 import type { Loudness } from './loud.ts';
