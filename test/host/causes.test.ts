@@ -3,12 +3,12 @@ import t from 'tap';
 import { ERRNO, type ErrnoName } from '../../lib/errno.ts';
 import { SETUP_STEPS } from '../../lib/errors.ts';
 import { CAUSES } from '../../lib/host/causes.ts';
-import { diagnoseAll } from '../../lib/host/diagnose.ts';
+import { diagnoseAll, predict } from '../../lib/host/diagnose.ts';
 import { type Snapshot, snapshotEvidence } from '../../lib/host/evidence.ts';
 import type { Failure } from '../../lib/host/failure.ts';
 import { NOTES } from '../../lib/host/notes.ts';
 import { NAMESPACE_TYPES } from '../../lib/namespace.ts';
-import { HEALTHY } from './healthy.ts';
+import { HEALTHY, status } from './healthy.ts';
 import { evidenceOf, MACHINES } from './machines.ts';
 import { disturbances, disturbed, NOISE } from './noise.ts';
 
@@ -69,6 +69,50 @@ t.test('diagnoseAll() gives a user ids that are nobody’s, the way of its distr
     remedy('ID=nixos', ''),
     /^users\.users\.jo\.subUidRanges = \[ \{ startUid = 100000; count = 65536; \} \]; .*subGid/,
   );
+});
+
+t.test('diagnoseAll() words what a container is to be told for the engine that made it', async (t) => {
+  const [docker, podman] = [{ '/.dockerenv': '' }, { '/run/.containerenv': 'engine="podman-5.2"' }] as const;
+  const pod = { 'environment KUBERNETES_SERVICE_HOST': '10.96.0.1', '/run/.containerenv': '' };
+  const inPod = { '/proc/self/cgroup': '0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope' };
+  const filtered = { '/proc/self/status': status({ Seccomp: '2' }) };
+  const masked = {
+    '/proc/self/mountinfo': `${HEALTHY['/proc/self/mountinfo']}\n40 22 0:40 / /proc/kcore rw - tmpfs tmpfs rw`,
+  };
+  const clone: Failure = { step: 'clone', errno: 'EPERM', namespaces: ['user'], requested: ['user'] };
+  const proc: Failure = { step: 'mount-proc', errno: 'EPERM', namespaces: [], requested: ['user', 'pid', 'mnt'] };
+  for (const [failure, evidence, cause, wanted] of [
+    [clone, { ...filtered, ...docker }, 'seccomp-container-default', /^docker run --security-opt seccomp=/],
+    [clone, { ...filtered, ...podman }, 'seccomp-container-default', /^podman run --security-opt seccomp=/],
+    [clone, { ...filtered, ...pod }, 'seccomp-container-default', /^securityContext: .*# in the spec of the pod$/],
+    [clone, { ...filtered, ...docker, ...inPod }, 'seccomp-container-default', /^securityContext: /],
+    [proc, { ...masked, ...docker }, 'proc-masked', /^docker run --security-opt systempaths=unconfined/],
+    [proc, { ...masked, ...podman }, 'proc-masked', /^podman run --security-opt unmask=ALL/],
+    [proc, { ...masked, ...pod }, 'proc-masked', /procMount: Unmasked/],
+  ] as const) {
+    const found = first(failure, { ...HEALTHY, ...evidence });
+    t.equal(found?.cause, cause);
+    t.match(found?.remedy[0], wanted);
+  }
+});
+
+t.test('predict() says nothing of overlay on kernels that allow it earlier', async (t) => {
+  const overlay = (release: string, version = '') =>
+    predict(
+      [
+        {
+          step: 'mount',
+          errno: 'EPERM',
+          namespaces: ['user', 'mnt'],
+          requested: ['user', 'mnt'],
+          filesystem: 'overlay',
+        },
+      ],
+      snapshotEvidence({ ...HEALTHY, '/proc/sys/kernel/osrelease': release, '/proc/version': version }),
+    ).map(({ cause }) => cause);
+  t.same(overlay('5.10.0-28-amd64'), ['overlay-in-userns-too-old']);
+  t.same(overlay('4.18.0-553.el8_10.x86_64'), []);
+  t.same(overlay('5.4.0-150-generic', 'Linux version 5.4.0-150-generic (buildd@x) (Ubuntu 9.4.0)'), []);
 });
 
 t.test('diagnoseAll() never lets newuidmap have both the setuid bit and capabilities', async (t) => {

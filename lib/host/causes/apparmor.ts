@@ -1,5 +1,6 @@
 import { type Cause, type Confidence, leastSure } from '../cause.ts';
 import { isInContainer } from '../confinement.ts';
+import { inEngine } from '../engine.ts';
 import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { asksFor, type Failure, isMaking, isMount, isPrivilegedInside, makes, said } from '../failure.ts';
@@ -168,7 +169,11 @@ export const apparmorCauses: readonly Cause[] = [
         : null,
     summary: (_, facts) => `the AppArmor profile of this container most likely denies mounts (${facts.label()})`,
     sources: () => [SOURCE.attr],
-    remedy: (facts) => hostCommands(facts, 'docker run --security-opt apparmor=unconfined ...'),
+    remedy: (facts) =>
+      inEngine(facts, {
+        options: ['--security-opt apparmor=unconfined'],
+        fields: ['securityContext: { appArmorProfile: { type: Unconfined } }'],
+      }),
   },
   {
     id: 'apparmor-profile-denies',

@@ -1,5 +1,6 @@
 import type { Cause } from '../cause.ts';
 import { isInContainer } from '../confinement.ts';
+import { inEngine } from '../engine.ts';
 import { OWNER } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { type Failure, said } from '../failure.ts';
@@ -124,7 +125,11 @@ export const idMapCauses: readonly Cause[] = [
     summary: () =>
       'the map probably names the outer id 0, which takes CAP_SETFCAP since Linux 5.12, and the caller has it not',
     sources: () => [`${SOURCE.status}#CapEff`, SOURCE.release],
-    remedy: () => ['docker run --cap-add SETFCAP ...'],
+    remedy: (facts) =>
+      inEngine(facts, {
+        options: ['--cap-add SETFCAP'],
+        fields: ['securityContext: { capabilities: { add: [SETFCAP] } }'],
+      }),
   },
   {
     id: 'id-map-too-long',

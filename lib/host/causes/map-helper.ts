@@ -1,5 +1,6 @@
 import type { Cause, Confidence } from '../cause.ts';
 import { distributionFamily } from '../distribution.ts';
+import { inEngine } from '../engine.ts';
 import { SPECIAL } from '../evidence.ts';
 import { type Facts, type HelperFacts, type MapHelper, SOURCE } from '../facts.ts';
 import { type Failure, said } from '../failure.ts';
@@ -156,11 +157,11 @@ export const mapHelperCauses: readonly Cause[] = [
           'systemctl --user edit UNIT  # [Service] without NoNewPrivileges=, Restrict*=, SystemCallFilter= and the like',
         ];
       if (confined === 'container')
-        return hostCommands(
-          facts,
-          'securityContext: allowPrivilegeEscalation: true',
-          'docker run without --security-opt no-new-privileges',
-        );
+        return inEngine(facts, {
+          options: ['--security-opt no-new-privileges=false'],
+          podman: ['(without --security-opt no-new-privileges)'],
+          fields: ['securityContext: { allowPrivilegeEscalation: true }'],
+        });
       return [
         'start without no_new_privs (setpriv --no-new-privs, prlimit wrappers), or map one id only (mapRootUser)',
       ];

@@ -1,6 +1,7 @@
 import type { NamespaceType } from '../../namespace.ts';
 import type { Cause } from '../cause.ts';
 import { MARKS } from '../confinement.ts';
+import { inEngine } from '../engine.ts';
 import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { asksFor, type Failure, isFreeFilesystem, isMaking, isMount, said } from '../failure.ts';
@@ -50,6 +51,14 @@ const needed = (failure: Failure): NamespaceType | null => {
   return type === undefined || asksFor(failure, type) ? null : type;
 };
 
+/** Ubuntu's kernels have done so ever since, Red Hat's since release 8.5: the number alone says nothing there. */
+const allowsOverlayEarlier = (facts: Facts): boolean =>
+  /\.el8/.test(facts.evidence.read(SOURCE.release) ?? '') ||
+  /ubuntu/i.test(facts.evidence.read(SOURCE.version) ?? '') ||
+  /^\d+\.\d+\.\d+-\d+-(?:generic|aws|azure|gcp|gke|oracle|kvm|lowlatency)\b/.test(
+    facts.evidence.read(SOURCE.release) ?? '',
+  );
+
 /** Mounts inside. */
 export const mountCauses: readonly Cause[] = [
   {
@@ -83,10 +92,12 @@ export const mountCauses: readonly Cause[] = [
     matches: (failure, facts) => {
       const kernel = facts.kernel();
       if (failure.step !== 'mount' || failure.filesystem !== 'overlay' || !said(failure, 'EPERM')) return null;
-      return kernel !== null && isOlder(kernel, '5.11') && isOutsideFirst(failure, facts) ? 'certain' : null;
+      if (kernel === null || !isOlder(kernel, '5.11') || !isOutsideFirst(failure, facts)) return null;
+      return allowsOverlayEarlier(facts) ? 'possible' : 'certain';
     },
-    summary: () => 'overlay can be mounted in a user namespace since Linux 5.11, and this kernel is older',
-    sources: () => [SOURCE.release],
+    summary: (_, facts) =>
+      `overlay can be mounted in a user namespace since Linux 5.11, and this kernel is older${allowsOverlayEarlier(facts) ? '; those of this distribution may do so nevertheless' : ''}`,
+    sources: () => [SOURCE.release, SOURCE.version],
     remedy: () => ['fuse-overlayfs -o lowerdir=...,upperdir=...,workdir=... MOUNTPOINT'],
   },
   {
@@ -144,11 +155,11 @@ export const mountCauses: readonly Cause[] = [
     sources: () => [`${SOURCE.mountinfo}#mounts on /proc/`, SPECIAL.log],
     remedy: (facts) => [
       ...(facts.confined() === 'container'
-        ? hostCommands(
-            facts,
-            'docker run --security-opt systempaths=unconfined ...',
-            'podman run --security-opt unmask=ALL ...',
-          )
+        ? inEngine(facts, {
+            options: ['--security-opt systempaths=unconfined'],
+            podman: ['--security-opt unmask=ALL'],
+            fields: ['hostUsers: false, with securityContext: { procMount: Unmasked }'],
+          })
         : []),
       ...maskedParts(facts).map((part) => `umount ${part}`),
     ],

@@ -1,5 +1,6 @@
 import type { Cause } from '../cause.ts';
 import { MARKS } from '../confinement.ts';
+import { inEngine } from '../engine.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { type Failure, isMaking, isMount, isPrivilegedInside, said } from '../failure.ts';
 import { asRoot, hostCommands } from '../remedy.ts';
@@ -24,6 +25,9 @@ const makesAny = (failure: Failure): boolean => isMaking(failure) && failure.nam
 
 const unit = (facts: Facts): string =>
   /\/([^/\n]+\.service)(?:\/|$)/m.exec(facts.evidence.read(MARKS.cgroup) ?? '')?.[1] ?? 'UNIT';
+
+/** What a profile has to allow beyond the engine's own. */
+const ALLOWED = '(allow clone, clone3, unshare, setns, mount, umount2, pivot_root)';
 
 /** What was put around the caller. */
 export const sandboxCauses: readonly Cause[] = [
@@ -52,7 +56,13 @@ export const sandboxCauses: readonly Cause[] = [
         : null,
     summary: () => 'a seccomp filter most likely refuses clone3 with EPERM, where ENOSYS would let programs fall back',
     sources: () => [SECCOMP],
-    remedy: () => ['docker run --security-opt seccomp=unconfined ...', 'update the container engine'],
+    remedy: (facts) => [
+      'update the container engine',
+      ...inEngine(facts, {
+        options: ['--security-opt seccomp=unconfined'],
+        fields: ['securityContext: { seccompProfile: { type: Unconfined } }'],
+      }),
+    ],
   },
   {
     id: 'seccomp-container-default',
@@ -67,11 +77,18 @@ export const sandboxCauses: readonly Cause[] = [
     summary: () => 'the seccomp filter of this container most likely allows no namespaces without CAP_SYS_ADMIN',
     sources: () => [SECCOMP, `${SOURCE.status}#CapEff`, MARKS.docker, MARKS.podman, MARKS.variable],
     remedy: (facts) =>
-      hostCommands(
-        facts,
-        'docker run --security-opt seccomp=PROFILE ...  (allow clone, clone3, unshare, setns, mount, umount2, pivot_root)',
-        'docker run --cap-add SYS_ADMIN ...',
-      ),
+      inEngine(facts, {
+        options: [
+          `--security-opt seccomp=PROFILE ${ALLOWED}`,
+          '--security-opt seccomp=unconfined',
+          '--cap-add SYS_ADMIN',
+        ],
+        fields: [
+          `securityContext: { seccompProfile: { type: Localhost, localhostProfile: PROFILE } } ${ALLOWED}`,
+          'securityContext: { seccompProfile: { type: Unconfined } }',
+          'hostUsers: false, with securityContext: { capabilities: { add: [SYS_ADMIN] } }',
+        ],
+      }),
   },
   {
     id: 'systemd-restrict-namespaces',
