@@ -39,9 +39,10 @@ export const supportedArch = (): Arch | null => {
  * @returns what `build` returns, or an errno when there is no memory for it
  */
 export const layOut = <T>(arena: Arena, space: number, build: (memory: MappedMemory) => T): Result<T, number> => {
-  for (let size = space; ; size *= 2) {
+  for (let size = space; ; ) {
     const memory = arena.take(size);
     if (memory.isErr()) return err(memory.error);
+    size = memory.value.bytes.length * 2;
     try {
       return ok(build(memory.value));
     } catch (error) {

@@ -2,11 +2,14 @@ import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 import type { DataType } from 'ffi-rs';
 import { err, ok, type Result } from 'neverthrow';
+import { ERRNO } from '../../lib/errno.ts';
 
 /** Everything that is asked of ffi-rs: memory to put programs into, and a way to run them. */
 export interface Native {
   /** Maps zeroed private memory, readable and writable; an errno when there is none. */
   readonly map: (size: number) => Result<MappedMemory, number>;
+  /** Takes zeroed memory of the JavaScript heap, which stays where it is and goes with its last user; an errno when there is none. */
+  readonly allocate: (size: number) => Result<MappedMemory, number>;
   /** Makes mapped memory readable and executable, and no longer writable. */
   readonly seal: (memory: MappedMemory) => Result<void, number>;
   readonly unmap: (address: number, size: number) => void;
@@ -45,6 +48,7 @@ const bind = (ffi: typeof import('ffi-rs')): Native => {
   ffi.open({ library: LIBC, path: '' });
   const U64 = 12 as DataType.U64;
   const I32 = 1 as DataType.I32;
+  const U8Array = 10 as DataType.U8Array;
   const External = 11 as DataType.External;
   const word = [U64, U64, U64, U64, U64, U64];
 
@@ -100,6 +104,22 @@ const bind = (ffi: typeof import('ffi-rs')): Native => {
       const bytes = ffi.createExternalBuffer(pointer, size);
       return ok({ address: mapped.value, bytes, words: wordsOf(bytes) });
     },
+    allocate: (size) => {
+      try {
+        const bytes = Buffer.from(new ArrayBuffer(size));
+        ffiCalls.count += 1;
+        const address = ffi.load({
+          library: LIBC,
+          funcName: 'memcpy',
+          retType: U64,
+          paramsType: [U8Array, U8Array, U64],
+          paramsValue: [bytes, bytes, 0],
+        });
+        return ok({ address, bytes, words: wordsOf(bytes) });
+      } catch {
+        return err(ERRNO.ENOMEM);
+      }
+    },
     seal: ({ address, bytes }) => {
       const sealed = callWithErrno('mprotect', I32, [address, bytes.length, PROT_READ | PROT_EXEC]);
       return sealed.value === 0 ? ok(undefined) : err(sealed.errnoCode);
@@ -137,13 +157,13 @@ const keepLoaded = (ffi: typeof import('ffi-rs'), loaded: readonly string[]): vo
 export const loadNative = (): Result<Native, string> => {
   try {
     const require = createRequire(import.meta.url);
-    const before = new Set(Object.keys(require.cache));
     const ffi = require('ffi-rs');
     const native = bind(ffi);
+    // Whoever else has loaded it in this thread before.
     if (!isMainThread) {
       keepLoaded(
         ffi,
-        Object.keys(require.cache).filter((path) => !before.has(path)),
+        Object.keys(require.cache).filter((path) => path.includes('ffi-rs')),
       );
     }
     return ok(native);

@@ -29,6 +29,8 @@ const POLL_MS = 2;
 /** When a set-up is looked at, if no signal has come by then: it takes long, or the pipe gives no signals here. */
 const FIRST_LOOK_MS = 20;
 const FOREVER_MS = 0x7fffffff;
+/** The most children that one program looks at: its ops have a limit, and its memory is kept. */
+const MOST_AT_ONCE = 1_000;
 
 /** Reads a struct rusage. */
 export const readUsage = (program: ProgramBuilder, address: number): ResourceUsage => {
@@ -62,8 +64,8 @@ const addLook = (program: ProgramBuilder, { pid, pidfd, statusFd, statusPending 
 
 /**
  * Follows children without a thread: SIGCHLD makes it look at its own pids, and at no others, so that whoever else has
- * children in this process keeps them. All are looked at in one program, which reads their status pipes, waits for them
- * without blocking, and closes what they no longer need.
+ * children in this process keeps them. They are looked at in one program, or in a few, which reads their status pipes, waits
+ * for them without blocking, and closes what they no longer need.
  *
  * A status pipe is no stream of Node's at first: making one costs more than the clone. The pipe itself sends the same
  * signal when there is something to read; those of long set-ups become streams, so that nothing is polled.
@@ -129,6 +131,16 @@ export class Reaper {
   #lookOnce(): void {
     const children = [...this.#children.values()];
     if (children.length === 0) return;
+    // What happens next may run programs in the same memory: everything has to be read before.
+    const events: (() => void)[] = [];
+    for (let at = 0; at < children.length; at += MOST_AT_ONCE) {
+      this.#lookAt(children.slice(at, at + MOST_AT_ONCE), events);
+    }
+    if (this.#children.size === 0) this.#rest();
+    for (const event of events) event();
+  }
+
+  #lookAt(children: readonly Child[], events: (() => void)[]): void {
     let slots: Slots[] = [];
     const ran = this.#host.runCalls((program) => {
       slots = children.map((child) => addLook(program, child));
@@ -136,8 +148,6 @@ export class Reaper {
     // Without memory for a program the next signal, or tick, has to do.
     if (ran.isErr()) return;
     const program = ran.value;
-    // What happens next may run programs in the same memory: everything has to be read before.
-    const events: (() => void)[] = [];
     for (const [index, child] of children.entries()) {
       const { wait, status, usage, reads } = slots[index] as Slots;
       this.#takeStatus(child, program, reads, events);
@@ -150,8 +160,6 @@ export class Reaper {
       // There is more in the pipe than a look takes, or a nested clone still holds the other end.
       if (child.statusPending) events.push(() => this.#stream(child));
     }
-    if (this.#children.size === 0) this.#rest();
-    for (const event of events) event();
   }
 
   #takeStatus(child: Child, program: ProgramBuilder, reads: Slots['reads'], events: (() => void)[]): void {

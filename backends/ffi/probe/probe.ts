@@ -204,24 +204,33 @@ const outcomesOf = (
  */
 export const probe = (host: Host, wanted: ProbePlan): ResultAsync<readonly ProbeOutcome[], LaunchError> => {
   const arena = host.makeArena();
+  const fail = (error: LaunchError): ResultAsync<never, LaunchError> => {
+    arena.free();
+    return errAsync(error);
+  };
   const plan = { ...wanted, freeFd: firstFreeFd() };
   for (;;) {
     const [way] = remainingWays();
     const vehicle = way?.make() ?? null;
     if (vehicle === null && way?.host !== 'straight')
-      return errAsync(unsupported('ffi', 'attempts in a carrier', 'a place for an executable file'));
+      return fail(unsupported('ffi', 'attempts in a carrier', 'a place for an executable file'));
     const laid = layOut(arena, SPACE, (memory) => layOutProbe(memory, plan, vehicle, host.arch));
-    if (laid.isErr()) return errAsync(failedAt('mmap', 'prepare', laid.error));
+    if (laid.isErr()) return fail(failedAt('mmap', 'prepare', laid.error));
     const { launch, clone } = laid.value;
     host.run(launch.base);
     const record = launch.base + HEADER.record;
     const failed = launch.ops[launch.read32(record + RECORD.op)];
-    if (failed === undefined) return ResultAsync.fromSafePromise(follow(host, plan, laid.value));
+    if (failed === undefined) {
+      // What is followed has memory of its own, and what it takes to follow it is read at once.
+      const followed = follow(host, plan, laid.value);
+      arena.free();
+      return ResultAsync.fromSafePromise(followed);
+    }
     const code = launch.read64(record + RECORD.errno);
     if (launch.result(clone) > 0) discard(host, laid.value);
     const step = failed.options.step === 'exec' ? 'carrier' : (failed.options.step ?? 'prepare');
     if (way !== undefined && step === 'carrier' && isConclusive(code) && giveUpWay(way)) continue;
-    return errAsync(failedAt(failed.name, step, code));
+    return fail(failedAt(failed.name, step, code));
   }
 };
 
