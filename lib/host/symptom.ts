@@ -56,7 +56,7 @@ const STEPS: readonly (readonly [RegExp, FailureStep])[] = [
   // runc calls the part of itself that does so nsenter.
   [/failed to unshare/i, 'unshare'],
   [
-    /newuidmap|newgidmap|\bsub[ug]ids?\b|\/etc\/sub|uid range|gid range|write to [ug]id_map|\bsubids\b|lchown .*invalid argument|enough (?:unused )?ids|insufficient uids/i,
+    /newuidmap|newgidmap|\bsub[ug]ids?\b|\/etc\/sub|uid range|gid range|write to [ug]id_map|\bsubids\b|lchown .*invalid argument|enough (?:unused )?ids|insufficient uids|single mapping|compute [ug]id map/i,
     'newuidmap',
   ],
   [
@@ -73,7 +73,7 @@ const STEPS: readonly (readonly [RegExp, FailureStep])[] = [
 ];
 
 /** What newuidmap(1) says itself. */
-const OWN_WORD = /(?<!use )\bnew[ug]idmap: [A-Za-z]/;
+const OWN_WORD = /(?<!use )\bnew[ug]idmap: (?!exec\b)[A-Za-z]/;
 
 /** What marks a line that tells of a failure; the others are what was typed, or went well. */
 const FAILING =

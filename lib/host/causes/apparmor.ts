@@ -56,7 +56,7 @@ const mayHaveUser = (failure: Failure): boolean =>
 /** Whether what a tool calls the making of namespaces may well be all that it does before its program runs, as Go does. */
 const isWhole = (failure: Failure): boolean =>
   makes(failure, 'user') &&
-  failure.errno !== null &&
+  (failure.errno !== null || /no usable sandbox/i.test(failure.text ?? '')) &&
   (failure.isAssumed === true || /fork\/exec/.test(failure.text ?? ''));
 
 const profileName = 'linux-namespaces';
@@ -80,9 +80,20 @@ const isProfileDenial = (facts: Facts): boolean => {
   return facts.logged(new RegExp(`apparmor="DENIED".*profile="${profile.replaceAll(/[^\w-]/g, '.')}"`));
 };
 
+/** The profile, other than that of Ubuntu's restriction, of which the log says that it refused what this step does. */
+const refusingProfile = (failure: Failure, facts: Facts): string | null => {
+  const operation = makes(failure, 'user') ? 'userns_create' : isMount(failure) ? '(?:mount|remount|pivotroot)' : null;
+  if (operation === null || failure.errno === 'EPERM') return null;
+  const denied = new RegExp(`apparmor="DENIED" operation="${operation}".*?profile="([^"]+)"`);
+  const profile = denied.exec(facts.evidence.read(SPECIAL.log) ?? '')?.[1];
+  // Those of LXC refuse mounts where nesting is off, which has an entry of its own.
+  const others = isMount(failure) ? /^(?:unpriv|lxc|lxd|incus)/ : /^unpriv/;
+  return profile === undefined || others.test(profile) ? null : profile;
+};
+
 /** How sure it is that the caller's own profile forbids it: AppArmor says EACCES, but EPERM where a capability is taken. */
 const profileDenies = (failure: Failure, facts: Facts): Confidence | null => {
-  if (enforcedProfile(facts) === null) return null;
+  if (enforcedProfile(facts) === null) return refusingProfile(failure, facts) === null ? null : 'certain';
   const isForbidden = makes(failure, 'user') || isMount(failure) ? said(failure, 'EACCES') : false;
   const lacksCapability = said(failure, 'EPERM') && (isMaking(failure) ? isOwned(failure, facts) : isInside(failure));
   const isHelper = failure.step === 'newuidmap' && said(failure, 'EPERM', 'EACCES');
@@ -111,7 +122,7 @@ export const apparmorCauses: readonly Cause[] = [
   {
     id: 'apparmor-no-transition-profile',
     matches: (failure, facts) =>
-      makes(failure, 'user') && said(failure, 'EACCES') && mayBeRestricted(facts)
+      makes(failure, 'user') && failure.errno === 'EACCES' && mayBeRestricted(facts)
         ? lacksTransition(facts)
           ? 'likely'
           : 'possible'
@@ -179,13 +190,13 @@ export const apparmorCauses: readonly Cause[] = [
     id: 'apparmor-profile-denies',
     matches: profileDenies,
     summary: (failure, facts) =>
-      `the AppArmor profile that the caller runs under, ${enforcedProfile(facts)}, ${isProfileDenial(facts) ? 'forbids' : 'probably forbids'} ${makes(failure, 'user') && failure.errno === 'EACCES' ? 'user namespaces' : isMount(failure) && failure.errno === 'EACCES' ? 'the mount' : 'the capability that this takes'}`,
+      `the AppArmor profile that the caller runs under, ${enforcedProfile(facts) ?? refusingProfile(failure, facts)}, ${isProfileDenial(facts) || refusingProfile(failure, facts) !== null ? 'forbids' : 'probably forbids'} ${makes(failure, 'user') && failure.errno === 'EACCES' ? 'user namespaces' : isMount(failure) && failure.errno === 'EACCES' ? 'the mount' : 'the capability that this takes'}`,
     sources: () => [SOURCE.attr, SPECIAL.log],
     remedy: (facts, failure) => {
       const rule = failure.errno === 'EPERM' ? 'capability,' : makes(failure, 'user') ? 'userns,' : 'mount,';
       return hostCommands(
         facts,
-        `${asRoot(facts, `grep -rl "${enforcedProfile(facts)}" /etc/apparmor.d`)}  # the FILE that has the profile; add to it: ${rule}`,
+        `${asRoot(facts, `grep -rl "${enforcedProfile(facts) ?? refusingProfile(failure, facts)}" /etc/apparmor.d`)}  # the FILE that has the profile; add to it: ${rule}`,
         asRoot(facts, 'apparmor_parser -r FILE'),
       );
     },

@@ -50,6 +50,13 @@ const unmappedRanges = (facts: Facts, { text }: Failure): readonly UnmappedRange
       .map((range) => ({ where: told.length > 0 ? `what ${helper} was told` : file, text: range.text }));
   });
 
+/** Whether a helper was told ids in a container, which has not more than 65536 unless it was made by root. */
+const mayLackIds = ({ errno, text }: Failure, facts: Facts): boolean =>
+  errno === 'EPERM' &&
+  facts.confined() === 'container' &&
+  facts.evidence.read(SOURCE.uidMap) === undefined &&
+  toldRanges(text ?? '', 'newuidmap').some(({ first, count }) => first + count > 0x10000);
+
 /** What the kernel asks of who writes uid_map, gid_map and setgroups; user_namespaces(7). */
 export const idMapCauses: readonly Cause[] = [
   {
@@ -91,7 +98,8 @@ export const idMapCauses: readonly Cause[] = [
     predicts: true,
     matches: (failure, facts) => {
       if (!said(failure, 'EPERM')) return null;
-      if (failure.step === 'newuidmap') return unmappedRanges(facts, failure).length > 0 ? 'certain' : null;
+      if (failure.step === 'newuidmap')
+        return unmappedRanges(facts, failure).length > 0 ? 'certain' : mayLackIds(failure, facts) ? 'possible' : null;
       return failure.step === 'id-map' && facts.inFirstUserNamespace() === false ? 'likely' : null;
     },
     summary: (failure, facts) => {

@@ -2,7 +2,7 @@ import { NAMESPACES, type NamespaceType } from '../../namespace.ts';
 import type { Cause } from '../cause.ts';
 import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
-import { type Failure, isMaking, makes, said } from '../failure.ts';
+import { type Failure, isMaking, isMount, makes, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
 
 /** The types among those wanted that the kernel has no file for; undefined when that cannot be seen. */
@@ -15,11 +15,28 @@ const missing = (failure: Failure, facts: Facts): readonly NamespaceType[] | und
 const UNSHARED_SINCE: Readonly<Partial<Record<NamespaceType, string>>> = { pid: '3.8' };
 
 const sinceWhen = (type: NamespaceType, { step }: Failure): string =>
-  (step === 'unshare' ? UNSHARED_SINCE[type] : undefined) ?? NAMESPACES[type].since;
+  (step === 'unshare' ? UNSHARED_SINCE : step === 'setns' ? OPENED_SINCE : {})[type] ?? NAMESPACES[type].since;
 
 const isTooNew = (type: NamespaceType, failure: Failure, facts: Facts): boolean => {
   const kernel = facts.kernel();
   return kernel !== null && isOlder(kernel, sinceWhen(type, failure));
+};
+
+/** The types whose file was to be opened, and is not there: the kernel has none of it, where its process is. */
+const isUnopened = (failure: Failure, facts: Facts): boolean =>
+  failure.step === 'setns' &&
+  failure.errno === 'ENOENT' &&
+  failure.namespaces.length === 1 &&
+  (missing(failure, facts)?.length ?? 1) > 0;
+
+/** The files of these came later than the types. */
+const OPENED_SINCE: Readonly<Partial<Record<NamespaceType, string>>> = {
+  ipc: '3.0',
+  mnt: '3.8',
+  net: '3.0',
+  pid: '3.8',
+  user: '3.8',
+  uts: '3.0',
 };
 
 const isRefused = (failure: Failure): boolean => isMaking(failure) && said(failure, 'EINVAL', 'ENOSYS');
@@ -94,8 +111,15 @@ export const kernelCauses: readonly Cause[] = [
   {
     id: 'wsl1',
     predicts: true,
-    matches: (failure, facts) => (isRefused(failure) && isWsl1(facts) ? 'certain' : null),
-    summary: () => 'the first Windows Subsystem for Linux has no namespaces of this kind',
+    matches: (failure, facts) => {
+      if (!isWsl1(facts)) return null;
+      if (isRefused(failure)) return 'certain';
+      return isMount(failure) && said(failure, 'EINVAL', 'ENOSYS') ? 'likely' : null;
+    },
+    summary: (failure) =>
+      isMount(failure)
+        ? 'the first Windows Subsystem for Linux most likely has no mounts of this kind'
+        : 'the first Windows Subsystem for Linux has no namespaces of this kind',
     sources: () => [SOURCE.version],
     remedy: () => ['wsl --set-version DISTRIBUTION 2'],
   },
@@ -128,7 +152,7 @@ export const kernelCauses: readonly Cause[] = [
     id: 'kernel-too-old',
     predicts: true,
     matches: (failure, facts) => {
-      if (!isRefused(failure)) return null;
+      if (!isRefused(failure) && !isUnopened(failure, facts)) return null;
       const absent = missing(failure, facts);
       if (absent === undefined)
         return failure.namespaces.some((type) => isTooNew(type, failure, facts)) ? 'likely' : null;
@@ -168,6 +192,8 @@ export const kernelCauses: readonly Cause[] = [
     id: 'config-ns-off',
     predicts: true,
     matches: (failure, facts) => {
+      if (isUnopened(failure, facts))
+        return failure.namespaces.some((type) => isTooNew(type, failure, facts)) ? null : 'likely';
       if (!isRefused(failure)) return null;
       const absent = missing(failure, facts);
       if (absent !== undefined) return absent.length > 0 ? 'certain' : null;
@@ -178,7 +204,8 @@ export const kernelCauses: readonly Cause[] = [
       const absent = missing(failure, facts);
       const only = onlyType(failure, facts);
       const sure = absent ?? unconfigured(failure, facts);
-      const types = sure.length > 0 ? sure : only === null ? [] : [only];
+      const types =
+        sure.length > 0 ? sure : only === null ? (isUnopened(failure, facts) ? failure.namespaces : []) : [only];
       return `this kernel was ${sure.length > 0 ? '' : 'probably '}built without ${flags(types)} (${types.map((type) => CONFIG_NAMES[type]).join(', ')})`;
     },
     sources: () => [SOURCE.namespaces, SPECIAL.config, SOURCE.release],

@@ -80,7 +80,11 @@ export const mapHelperCauses: readonly Cause[] = [
     predicts: true,
     matches: (failure, facts) => {
       // What speaks is there; and a file of ranges that is not there is another matter.
-      if (!isHelper(failure) || failure.errno === 'EINVAL' || says(failure, /\bnew[ug]idmap: [a-z]|\/etc\/sub/i))
+      if (
+        !isHelper(failure) ||
+        failure.errno === 'EINVAL' ||
+        says(failure, /\bnew[ug]idmap: (?!exec\b)[a-z]|\/etc\/sub/i)
+      )
         return null;
       if (missing(failure, facts).length > 0) return 'certain';
       const isUnknown = concerned(failure).every((name) => facts.helper(name) === undefined);

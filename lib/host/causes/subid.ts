@@ -77,15 +77,19 @@ export const subidCauses: readonly Cause[] = [
         (failure.errno === 'ELOOP' && says(failure, /\/etc\/sub[ug]id/))
       )
         return 'likely';
+      if (says(failure, /no matching entries in passwd/i)) return 'likely';
       if (saidNothing(failure) && !files(failure).some((file) => facts.evidence.read(`${file}${LINK}`) === null))
         return 'possible';
       if (!said(failure, 'EPERM') && !says(failure, /not allowed/)) return null;
       return usesOtherSource(facts) && withoutRange(failure, facts).length > 0 ? 'likely' : null;
     },
-    summary: (_, facts) =>
-      usesOtherSource(facts)
+    summary: (failure, facts) => {
+      if (says(failure, /no matching entries in passwd/i))
+        return 'the user most likely has no line in passwd(5), which programs look into to know whose ranges count';
+      return usesOtherSource(facts)
         ? 'nsswitch.conf takes subordinate ids from elsewhere than the files, and this source probably has none for the user'
-        : '/etc/subuid or /etc/subgid is a symbolic link, which newuidmap most likely refuses to follow',
+        : '/etc/subuid or /etc/subgid is a symbolic link, which newuidmap most likely refuses to follow';
+    },
     sources: (failure) => [...files(failure).map((file) => `${file}${LINK}`), '/etc/nsswitch.conf#subid'],
     remedy: (facts) =>
       usesOtherSource(facts)
@@ -103,7 +107,7 @@ export const subidCauses: readonly Cause[] = [
     matches: (failure, facts) => {
       if (!isHelper(failure)) return null;
       // What an image's files belong to cannot be mapped: so say engines where there is one id alone.
-      if (says(failure, /lchown .*invalid argument|enough (?:unused )?ids|insufficient uids/i))
+      if (says(failure, /lchown .*invalid argument|enough (?:unused )?ids|insufficient uids|single mapping/i))
         return withoutRange(failure, facts).length > 0 ? 'likely' : hasRanges(failure, facts) ? null : 'possible';
       if (failure.errno === 'EINVAL') return null;
       const lacking = withoutRange(failure, facts);
