@@ -22,6 +22,13 @@ export const writeLine = (facts: Facts, line: string, file: string): string =>
 
 /** Sets a sysctl: at once, and for the next boot. `file` must sort behind the one that set it otherwise. */
 export const setSysctl = (facts: Facts, key: string, value: number, file: string): readonly string[] => {
+  // Each user namespace has limits of its own, which its root may set, and nobody outside; those above it hold as well.
+  if (key.startsWith('user.') && facts.inFirstUserNamespace() === false) {
+    const command = `sysctl -w ${key}=${value}`;
+    return [
+      `${facts.uid() === 0 ? command : `sudo ${command}`}  # as root of this user namespace, which has a limit of its own`,
+    ];
+  }
   const now = asRoot(facts, `sysctl -w ${key}=${value}`);
   const later =
     distributionFamily(facts.evidence) === 'nixos'
@@ -56,7 +63,8 @@ export const installPackage = (
 ): readonly string[] => {
   const family = distributionFamily(facts.evidence);
   const commands = INSTALL[family];
-  if (family === 'nixos') return ['security.wrappers and users.users in configuration.nix, then nixos-rebuild switch'];
+  // The store has them without privilege; what has it is made anew at each boot.
+  if (family === 'nixos') return ['export PATH=/run/wrappers/bin:$PATH  # where NixOS has what is setuid'];
   if (commands === null) return [`install the package that has it (${names.other})`];
   const command =
     family === 'redhat' && facts.el7() !== null ? commands.map((text) => text.replace('dnf', 'yum')) : commands;

@@ -165,4 +165,7 @@ t.test('setSysctl() is worded for who types it, and where', async (t) => {
   ]);
   t.match(words({ '/etc/os-release': 'ID=nixos' })[1], /^boot\.kernel\.sysctl/);
   for (const command of words({ '/.dockerenv': '' })) t.match(command, /# on the host$/);
+  const inside = { '/proc/self/uid_map': '0 1000 1', '/.dockerenv': '' };
+  t.match(words(inside), [/^sudo sysctl -w user\.max_user_namespaces=5 {2}# as root of this user namespace/]);
+  t.match(words({ ...inside, '/proc/self/status': ROOT }), [/^sysctl -w user\.max_user_namespaces=5 {2}# as root/]);
 });

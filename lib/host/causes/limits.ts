@@ -97,7 +97,7 @@ export const limitCauses: readonly Cause[] = [
     summary: () =>
       'this is a user namespace already; perhaps the limit of nested ones (32 levels) is reached, or a limit of an outer one',
     sources: () => [SOURCE.uidMap, limitFile('user')],
-    remedy: () => [],
+    remedy: () => ['run it outside of what made this user namespace  # bwrap --disable-userns allows none below it'],
   },
   {
     id: 'userns-limit-exhausted',
