@@ -80,7 +80,7 @@ t.test('spawn() takes a carrier for what would be unsafe in shared memory', asyn
     ['beside', 'straight'],
     planOf({}),
     planOf({ cwd: '/', env: { A: '1' }, stdio: ['pipe', 'ignore', 2, 'pipe'], detached: true }),
-    entering('net', { root: 7, workingDirectory: 8 }),
+    entering('net'),
   );
   const maps = { inside: 0, outside: 100_000, count: 10 };
   hosted(
@@ -98,6 +98,9 @@ t.test('spawn() takes a carrier for what would be unsafe in shared memory', asyn
     // Links in them could lead to Node's program and fds.
     planOf({ namespaces: ['mnt'], mounts: [{ type: 'tmpfs', target: '/tmp' }] }),
     planOf({ namespaces: ['mnt'], root: '/srv' }),
+    entering('mnt'),
+    entering('net', { root: 7 }),
+    entering('net', { workingDirectory: 8 }),
     entering('pid'),
     entering('user'),
     entering('time'),

@@ -19,10 +19,10 @@ const HARMLESS: readonly (keyof SpawnPlan)[] = [
 const isNothing = (part: unknown): boolean =>
   part === null || part === false || (Array.isArray(part) && part.length === 0);
 
-/** What is as well joined in Node's memory: nothing but the child's own namespaces change, and nothing makes it wait. */
-const HARMLESS_JOINS: readonly NamespaceType[] = ['ipc', 'mnt', 'net', 'uts'];
+/** What is as well joined in Node's memory: nothing but the child's own namespaces change, and no path leads elsewhere by it. */
+const HARMLESS_JOINS: readonly NamespaceType[] = ['ipc', 'net', 'uts'];
 
-const isHarmlessEntry = ({ joins, root: _, workingDirectory: __, ...rest }: EnterPlan): boolean =>
+const isHarmlessEntry = ({ joins, ...rest }: EnterPlan): boolean =>
   joins.every(({ type }) => HARMLESS_JOINS.includes(type)) && Object.values(rest).every(isNothing);
 
 /** Whether a child has nothing to do that takes a carrier: whatever else a plan asks for does. */
