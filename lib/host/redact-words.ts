@@ -43,6 +43,10 @@ const numbered = (prefix: string): ((name: string) => string) => {
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
+/** A name by itself, and not as a part of the kernel's own paths: a host may be called `vm`. */
+const wholly = (name: string): RegExp =>
+  new RegExp(`(?<![\\w-])(?<!/(?:proc|sys)/[\\w/.-]*)${escaped(name)}(?![\\w-])`, 'g');
+
 /** Whether the name of an account tells who somebody is. */
 export const isPersonal = (name: string): boolean => !COMMON_ACCOUNTS.has(name) && !/^\d+$/.test(name);
 
@@ -101,10 +105,8 @@ export const redactorFor = (names: ReadonlySet<string>, hostname: string | undef
     [/\([\w.+-]+@[\w.+-]+\)/g, '(builder@host)'],
     [/\b[a-z][a-z\d+.-]*:\/\/[^\s"')]+/gi, 'URL'],
     [/\b[\w.+-]+@(?!\d+\.)[\w-]+\.[\w.-]+/g, 'name@host'],
-    ...host
-      .filter((name) => name !== '')
-      .map((name) => [new RegExp(`(?<![\\w-])${escaped(name)}(?![\\w-])`, 'g'), 'host'] as const),
-    ...[...names].map((name) => [new RegExp(`(?<![\\w-])${escaped(name)}(?![\\w-])`, 'g'), () => user(name)] as const),
+    ...host.filter((name) => name !== '').map((name) => [wholly(name), 'host'] as const),
+    ...[...names].map((name) => [wholly(name), () => user(name)] as const),
     [/\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/gi, 'UUID'],
     [/\b[\da-f]{24,}\b/gi, 'ID'],
     [/\b(?:[\da-f]{1,4}:){4,7}[\da-f]{1,4}\b/gi, 'ADDRESS'],

@@ -151,6 +151,15 @@ t.test('redact() leaves no secret, wherever it stands', async (t) => {
   const words = 'machine 0123456789abcdef0123456789abcdef at 10.20.30.40 or fe80:0:0:0:1:2:3:4, aa:bb:cc:dd:ee:ff';
   const { observed } = redact({ ...document({}), observed: [{ text: words }] });
   t.equal(observed[0]?.text, 'machine ID at ADDRESS or ADDRESS, ADDRESS');
+  const named = {
+    ...document({ '/proc/sys/kernel/hostname': 'vm' }),
+    observed: [{ text: 'vm: /proc/sys/vm/memfd_noexec of vm, x/vm' }],
+  };
+  t.equal(
+    redact(named).observed[0]?.text,
+    'host: /proc/sys/vm/memfd_noexec of host, x/host',
+    'but for the kernel’s own',
+  );
 });
 
 t.test('redact() keeps what lies above what, and what every machine has', async (t) => {
