@@ -9,7 +9,7 @@ const PER_GROUP = 20;
 const ROUNDS = 7;
 const MOST_RSS_MIB = 100;
 
-const nsLs = fileURLToPath(new URL('../cli/ns-ls.js', import.meta.url));
+const nsLs = fileURLToPath(new URL('../published/ns-ls.js', import.meta.url));
 
 /** So many processes in a uts and an ipc namespace of their own. */
 const startGroup = async (): Promise<Child> => {

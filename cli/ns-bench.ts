@@ -1,12 +1,10 @@
 #!/usr/bin/env node
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import type { TypedOptions } from '../bench/index.ts';
 import { BAD_ARGUMENTS, type BenchIo, say } from './ns-bench/io.ts';
-
-const version = (): string =>
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version as string;
+import { packageVersion } from './package-version.ts';
 
 const EXAMPLES = `
 Flag sets are types joined by "+" or ",": cgroup, ipc, mnt, net, pid, time, user, uts; or "none", or "all".
@@ -53,7 +51,7 @@ const program = ({ stdout }: BenchIo): Command =>
     .option('--html <file>', 'write a report with pictures: one file that needs nothing else')
     .option('--compare <file>', 'compare with a run that was saved; exit code 3 when anything is slower')
     .option('--noise <percent>', 'what two runs of the same thing may differ by (default: 5)')
-    .version(version(), '-V, --version')
+    .version(packageVersion(), '-V, --version')
     .helpOption('-h, --help')
     .addHelpText('after', EXAMPLES)
     .passThroughOptions()
@@ -88,7 +86,7 @@ export const main = async (argv: readonly string[], io: BenchIo): Promise<number
   if (typeof typed === 'number') return typed;
   // Only now is anything heavy loaded: --help and a slip of the finger are answered at once.
   const { runTyped } = await import('./ns-bench/run.ts');
-  return runTyped(typed, io, version());
+  return runTyped(typed, io, packageVersion());
 };
 
 const asProgram = async (): Promise<void> => {

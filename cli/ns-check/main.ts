@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { lstat, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { err, ok, type Result, ResultAsync } from 'neverthrow';
 import { type CheckReport, check, readSnapshot, type SnapshotDocument, takeSnapshot } from '../../lib/index.ts';
+import { packageVersion } from '../package-version.ts';
 import type { CheckIo } from './io.ts';
 import { type CheckRequest, readRequest } from './request.ts';
 import { unmet } from './requirements.ts';
@@ -9,9 +9,6 @@ import { unmet } from './requirements.ts';
 const OK = 0;
 const UNMET = 1;
 const BAD_ARGUMENTS = 2;
-
-const version = (): string =>
-  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
 
 interface Failed {
   readonly message: string;
@@ -136,7 +133,7 @@ const carryOut = async (request: CheckRequest, io: CheckIo): Promise<Result<numb
  * @returns the exit code: 0 done, 1 a requirement is not met, 2 bad arguments
  */
 export const main = async (argv: readonly string[], io: CheckIo): Promise<number> => {
-  const request = readRequest(argv, version());
+  const request = readRequest(argv, packageVersion());
   if (request.isErr()) {
     if (request.error.type === 'text') {
       io.stdout.write(request.error.text);

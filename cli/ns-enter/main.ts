@@ -1,19 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { match } from 'ts-pattern';
 import { type EnterError, type ExitError, enter, explainEnter, openBackend } from '../../lib/index.ts';
 import { followed } from '../ns-run/follow.ts';
 import type { Io } from '../ns-run/io.ts';
 import { report } from '../ns-run/report.ts';
 import type { UsageError } from '../ns-run/usage-error.ts';
+import { packageVersion } from '../package-version.ts';
 import { errorCode } from './exit-code.ts';
 import { createProgram, EXAMPLES } from './program.ts';
 import { type EnterRequest, readRequest } from './request.ts';
 import { openTarget } from './target.ts';
 
-const version = (): string => {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-  return `ns-enter from linux-namespaces ${version}\n`;
-};
+const version = (): string => `ns-enter from linux-namespaces ${packageVersion()}\n`;
 
 const print = (io: Io, text: string): number => {
   io.stdout(text.endsWith('\n') ? text : `${text}\n`);

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { match } from 'ts-pattern';
 import { inspect } from '../../lib/index.ts';
 import type { Io } from '../ns-run/io.ts';
 import { report } from '../ns-run/report.ts';
 import { usageError } from '../ns-run/usage-error.ts';
+import { packageVersion } from '../package-version.ts';
 import { namespaceLines, processLines } from './lines.ts';
 import { type Layout, printJson, printRaw, printTable } from './print.ts';
 import { columnHelp, columnList, createProgram } from './program.ts';
@@ -17,10 +17,7 @@ export interface LsIo extends Io {
 
 const FAILED = 1;
 
-const version = (): string => {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-  return `ns-ls from linux-namespaces ${version}\n`;
-};
+const version = (): string => `ns-ls from linux-namespaces ${packageVersion()}\n`;
 
 const print = (io: LsIo, text: string): number => {
   io.stdout(text);

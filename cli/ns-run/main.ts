@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { match } from 'ts-pattern';
+import { packageVersion } from '../package-version.ts';
 import { findGroup, findUser } from './accounts.ts';
 import { EXIT, errorCode } from './exit-code.ts';
 import type { Io } from './io.ts';
@@ -7,10 +7,7 @@ import { createProgram, EXAMPLES } from './program.ts';
 import { report } from './report.ts';
 import { readRequest } from './request.ts';
 
-const version = (): string => {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-  return `ns-run from linux-namespaces ${version}\n`;
-};
+const version = (): string => `ns-run from linux-namespaces ${packageVersion()}\n`;
 
 const print = (io: Io, text: string): number => {
   io.stdout(text);

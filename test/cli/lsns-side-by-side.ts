@@ -7,7 +7,7 @@ import { withoutRunner } from '../without-runner.ts';
 
 t.setTimeout(120_000);
 
-const nsLs = [process.execPath, fileURLToPath(new URL('../../cli/ns-ls.js', import.meta.url))];
+const nsLs = [process.execPath, fileURLToPath(new URL('../../published/ns-ls.js', import.meta.url))];
 
 /** Processes to be listed; the first of them is in namespaces of its own. */
 const sleepers = [

@@ -34,7 +34,7 @@ const bench = async (argv: readonly string[], changes: { stop?: AbortSignal; env
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 };
 
-const SCRIPT = fileURLToPath(new URL('../../cli/ns-bench.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../published/ns-bench.js', import.meta.url));
 
 /** ns-bench as a process of its own. */
 const started = (argv: readonly string[]) => {

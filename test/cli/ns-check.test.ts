@@ -23,7 +23,7 @@ import { unmet } from '../../cli/ns-check/requirements.ts';
 import { drawReport } from '../../cli/ns-check/table.ts';
 import { plainEnv } from '../plain-env.ts';
 
-const NS_CHECK = fileURLToPath(new URL('../../cli/ns-check.js', import.meta.url));
+const NS_CHECK = fileURLToPath(new URL('../../published/ns-check.js', import.meta.url));
 
 const makeDir = (t: Test): string => {
   const dir = mkdtempSync(join(tmpdir(), 'ns-check-'));

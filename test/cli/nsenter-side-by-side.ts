@@ -35,7 +35,7 @@ if (target.isErr()) {
     {
       tool: 'nsenter',
       name: 'ns-enter',
-      ours: [process.execPath, fileURLToPath(new URL('../../cli/ns-enter.js', import.meta.url))],
+      ours: [process.execPath, fileURLToPath(new URL('../../published/ns-enter.js', import.meta.url))],
       takesUser: /^-U|^--user/,
       entersNothing: spawnSync(toolPath('nsenter') ?? '', ['true']).status === 0,
     },

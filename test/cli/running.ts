@@ -10,7 +10,7 @@ import { withoutRunner } from '../without-runner.ts';
 /** ns-run as a command line. */
 export const NS_RUN: readonly string[] = [
   process.execPath,
-  fileURLToPath(new URL('../../cli/ns-run.js', import.meta.url)),
+  fileURLToPath(new URL('../../published/ns-run.js', import.meta.url)),
 ];
 
 /** A command that handles signals as it is told. */

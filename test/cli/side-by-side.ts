@@ -10,7 +10,7 @@ await compareAll(
   {
     tool: 'unshare',
     name: 'ns-run',
-    ours: [process.execPath, fileURLToPath(new URL('../../cli/ns-run.js', import.meta.url))],
+    ours: [process.execPath, fileURLToPath(new URL('../../published/ns-run.js', import.meta.url))],
     takesUser: /^-[a-zA-Z]*[rcU]|^--(?:user|map)/,
   },
   LINES,

@@ -48,7 +48,7 @@ for (const { name, source, prints, line, shown } of steps) {
   });
 
   t.test(`the line for a shell beside examples/${name}.ts prints what the page says`, { skip }, async (t) => {
-    const program = fileURLToPath(new URL('../../cli/ns-run.js', import.meta.url));
+    const program = fileURLToPath(new URL('../../published/ns-run.js', import.meta.url));
     // sh(1) takes no hyphen in the name of a function.
     const script = `ns_run() { "$NODE" "$NS_RUN" "$@"; }\n${line.replaceAll('ns-run', 'ns_run')}`;
     const env = { ...process.env, NODE: process.execPath, NS_RUN: program };

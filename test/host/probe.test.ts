@@ -135,7 +135,7 @@ t.test('takeSnapshot() keeps what came of trying, and check() answers from it as
   t.equal(states.filter((line) => line.endsWith('works')).length, tried?.length);
 });
 
-const NS_CHECK = fileURLToPath(new URL('../../cli/ns-check.js', import.meta.url));
+const NS_CHECK = fileURLToPath(new URL('../../published/ns-check.js', import.meta.url));
 
 /** What ns-check says behind a shell script that ends in `"$@"`. */
 const checkIn = (script: string, backend: string, env: NodeJS.ProcessEnv = {}): CheckReport | null => {

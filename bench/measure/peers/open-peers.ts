@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { err, ok, type Result } from 'neverthrow';
 import { match } from 'ts-pattern';
@@ -45,7 +45,9 @@ const run = promisify(execFile);
 /** A build that takes longer has hung. */
 const BUILD_MS = 120_000;
 
-const sourceOf = (name: string): string => fileURLToPath(new URL(`../../peers/${name}`, import.meta.url));
+/** A source beside package.json, which a module finds by the package's own name, wherever it was built to. */
+const sourceOf = (name: string): string =>
+  join(dirname(createRequire(import.meta.url).resolve('linux-namespaces/package.json')), 'bench/peers', name);
 
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
 
