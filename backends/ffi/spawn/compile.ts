@@ -27,6 +27,17 @@ export interface Manner {
   readonly measured: boolean;
 }
 
+/** The manner of the newest kernel, but for who hosts the child: what is compiled to be read, and never run. */
+export const NEWEST: Omit<Manner, 'host' | 'vehicle'> = {
+  clone3: true,
+  intoCgroup: true,
+  mountApi: 'fd',
+  strays: null,
+  environ: 0,
+  signals: true,
+  measured: false,
+};
+
 /** A spawn as programs, laid out in an arena and ready to run. */
 export interface CompiledSpawn {
   readonly launch: ProgramBuilder;

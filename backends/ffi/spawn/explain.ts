@@ -7,7 +7,7 @@ import { wayFor } from '../carrier/vehicles.ts';
 import { wordsOf } from '../native.ts';
 import { SpaceExhausted } from '../program/builder.ts';
 import { renderProgram } from '../program/render.ts';
-import { type CompiledSpawn, compileSpawn, spaceFor } from './compile.ts';
+import { type CompiledSpawn, compileSpawn, NEWEST, spaceFor } from './compile.ts';
 import type { HostKind } from './placement.ts';
 import { hostsFor, refuseStraight } from './straight.ts';
 
@@ -45,13 +45,7 @@ export const explain = (plan: SpawnPlan, arch: Arch): Result<string, LaunchError
   const { launch, child } = compileApart(plan, arch, {
     host: way?.host ?? 'carrier',
     vehicle,
-    clone3: true,
-    intoCgroup: true,
-    mountApi: 'fd',
-    strays: null,
-    environ: 0,
-    signals: true,
-    measured: false,
+    ...NEWEST,
   });
   const parts = [`launch, in this process (host: ${way?.name}), one FFI call:`, renderProgram(launch.ops)];
   parts.push('', CHILD[way?.host ?? 'carrier'], renderProgram(child.ops));
