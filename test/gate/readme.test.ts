@@ -71,6 +71,12 @@ const whyNot = (needs: string): string | null => {
 const fromMarkdown = (file: string): Example[] =>
   [...readFileSync(file, 'utf8').matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => example(file, code));
 
+/** Files that examples of a document want beside them: what follows their names in a first line. */
+const besides = (file: string): readonly (readonly [name: string, code: string])[] =>
+  [...readFileSync(file, 'utf8').matchAll(/^```js\n\/\/ ([\w.-]+)\n(.*?)^```$/gms)].map(
+    ([, name = '', code = '']) => [name, code] as const,
+  );
+
 /** Examples in doc comments leave the import out. */
 const fromDocComments = (file: string): Example[] =>
   [...readFileSync(file, 'utf8').matchAll(/^ \* ```ts\n(.*?)^ \* ```$/gms)].map(([, code = '']) => {
@@ -81,7 +87,7 @@ const fromDocComments = (file: string): Example[] =>
 
 const EXAMPLES = [
   ...fromMarkdown('README.md'),
-  ...['docs/ipc.md', 'docs/networks.md'].flatMap(fromMarkdown),
+  ...['docs/ipc.md', 'docs/networks.md', 'docs/workers.md'].flatMap(fromMarkdown),
   ...['lib', 'lib/inspect', 'lib/ipc', 'lib/network', 'lib/thread'].flatMap((room) =>
     readdirSync(room)
       .filter((name) => name.endsWith('.ts'))
@@ -103,6 +109,7 @@ const nameOf = (index: number): string => `example-${index}`;
 
 /** Compiles all examples strictly, in place, and tells what is wrong with each. */
 const compileAll = (root: string): readonly (readonly string[])[] => {
+  for (const [name, code] of besides('docs/workers.md')) writeFileSync(join(root, name), code);
   for (const [index, { code }] of EXAMPLES.entries()) writeFileSync(join(root, `${nameOf(index)}.mts`), code);
   const files = EXAMPLES.map((_, index) => join(root, `${nameOf(index)}.mts`));
   const program = ts.createProgram(files, {
@@ -140,6 +147,8 @@ for (const [index, { from, prints, needs }] of EXAMPLES.entries()) {
     const { stdout } = await promisify(execFile)(process.execPath, [`${nameOf(index)}.mjs`], {
       cwd: root,
       env: plainEnv(),
+      // An example that hangs is to fail by itself, and not with all of them.
+      timeout: 60_000,
     });
     if (prints === '') t.not(stdout, '', 'it prints something');
     else t.equal(stdout.trim(), prints);
