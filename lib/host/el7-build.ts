@@ -1,4 +1,5 @@
 import { confinement, isInContainer } from './confinement.ts';
+import { distributionOf } from './distribution.ts';
 import type { Evidence } from './evidence.ts';
 import { parseKernelRelease } from './kernel.ts';
 
@@ -16,16 +17,14 @@ const FIRST_BUILDS = [123, 229, 327, 514, 693, 862, 957, 1062, 1127, 1160] as co
 /** No build of these kernels is as high. */
 export const LAST_BUILD = 99_999;
 
-const EL_IDS = /^ID=["']?(?:centos|rhel|ol|scientific|almalinux|rocky)\b/m;
+const EL_IDS: readonly string[] = ['centos', 'rhel', 'ol', 'scientific'];
 
 /** The minor number of the release, null where only `7` is written, undefined where it is not EL7. */
-const minorRelease = ({ read }: Evidence): number | null | undefined => {
-  const release = / release 7(?:\.(\d+))?/.exec(read('/etc/redhat-release') ?? '');
+const minorRelease = (evidence: Evidence): number | null | undefined => {
+  const release = / release 7(?:\.(\d+))?/.exec(evidence.read('/etc/redhat-release') ?? '');
   if (release !== null) return release[1] === undefined ? null : Number(release[1]);
-  const text = read('/etc/os-release') ?? '';
-  const version = /^VERSION_ID=["']?7(?:\.(\d+)(?:\.\d+)?)?(?![\d.])/m.exec(text);
-  if (!EL_IDS.test(text) || version === null) return undefined;
-  return version[1] === undefined ? null : Number(version[1]);
+  const { id, version } = distributionOf(evidence);
+  return EL_IDS.includes(id) && version[0] === 7 ? (version[1] ?? null) : undefined;
 };
 
 /**

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { confinement, isInContainer } from '../../lib/host/confinement.ts';
-import { distributionFamily } from '../../lib/host/distribution.ts';
+import { distributionFamily, distributionOf } from '../../lib/host/distribution.ts';
 import { liveEvidence, snapshotEvidence } from '../../lib/host/evidence.ts';
 import { factsFrom } from '../../lib/host/facts.ts';
 import { isOlder, parseKernelRelease } from '../../lib/host/kernel.ts';
@@ -92,6 +92,24 @@ t.test('parseMountinfo() reads any path that the kernel writes', async (t) => {
     }),
   );
   t.same(parseMountinfo('nonsense\n\n1 2 3'), []);
+});
+
+t.test('distributionOf() reads names as people write them', async (t) => {
+  for (const [text, id, version] of [
+    ['ID="centos"\nVERSION_ID="7"', 'centos', [7]],
+    ['PRETTY_NAME="Ubuntu 24.04.3 LTS"', 'ubuntu', [24, 4, 3]],
+    ['CentOS Linux release 7.2.1511 (Core)', 'centos', [7, 2, 1511]],
+    ['NAME="Arch Linux"', 'arch', []],
+    ['Debian GNU/Linux 10 (buster)', 'debian', [10]],
+    ['rhel 8.5', 'rhel', [8, 5]],
+    ['VERSION_ID=41.1', '', [41, 1]],
+    ['Windows 10 with something', '', []],
+  ] as const) {
+    t.match(distributionOf(snapshotEvidence({ '/etc/os-release': text })), { id, version }, text);
+    t.equal(distributionOf(snapshotEvidence({ '/etc/os-release': text })).version.length, version.length, text);
+  }
+  t.equal(distributionOf(snapshotEvidence({ '/etc/redhat-release': 'CentOS release 7.4' })).id, 'centos');
+  t.equal(distributionOf(snapshotEvidence({})).id, '');
 });
 
 t.test('distributionFamily() goes by ID, then by what it is like', async (t) => {

@@ -1,5 +1,6 @@
 import { type Cause, type Confidence, leastSure } from '../cause.ts';
 import { isInContainer } from '../confinement.ts';
+import { distributionOf } from '../distribution.ts';
 import { inEngine } from '../engine.ts';
 import { SPECIAL } from '../evidence.ts';
 import { type Facts, SOURCE } from '../facts.ts';
@@ -24,11 +25,9 @@ const isRestrictingKernel = (facts: Facts): boolean => {
 
 /** Whether this is a release of Ubuntu that is not older: 2404 for 24.04. */
 const isUbuntuSince = (facts: Facts, release: number): boolean => {
-  const text = facts.evidence.read('/etc/os-release') ?? '';
-  const version = /^VERSION_ID=["']?(\d+)\.(\d+)/m.exec(text);
-  return (
-    /^ID=["']?ubuntu\b/m.test(text) && version !== null && Number(version[1]) * 100 + Number(version[2]) >= release
-  );
+  const { id, version } = distributionOf(facts.evidence);
+  const [year, month = 4] = version;
+  return id === 'ubuntu' && year !== undefined && year * 100 + month >= release;
 };
 
 /** How sure it is that AppArmor restricts this caller; a profile of one's own may allow user namespaces. */

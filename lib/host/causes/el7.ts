@@ -1,4 +1,5 @@
 import { type Cause, type Confidence, leastSure } from '../cause.ts';
+import { distributionOf } from '../distribution.ts';
 import { LAST_BUILD } from '../el7-build.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { type Failure, isMaking, makes, said } from '../failure.ts';
@@ -29,7 +30,7 @@ const wasBootedWith = (facts: Facts, argument: string): boolean | undefined =>
 /** Whether nothing is known of kernel and distribution: EINVAL is then most often one of these kernels. */
 const isUnknown = (facts: Facts): boolean =>
   facts.kernel() === null &&
-  (facts.evidence.read('/etc/os-release') ?? null) === null &&
+  distributionOf(facts.evidence).id === '' &&
   !/Microsoft/.test(facts.evidence.read(SOURCE.version) ?? '');
 
 const wantsBoth = (failure: Failure): boolean =>

@@ -1,5 +1,6 @@
 import type { Cause } from '../cause.ts';
 import { isInContainer } from '../confinement.ts';
+import { distributionOf } from '../distribution.ts';
 import { type Facts, SOURCE } from '../facts.ts';
 import { type Failure, makes, said } from '../failure.ts';
 import { isOlder } from '../kernel.ts';
@@ -12,13 +13,11 @@ const RESTRICT_SWITCH = '/proc/sys/kernel/userns_restrict';
 const isOffByDefault = (facts: Facts): boolean => {
   if (facts.number(CLONE_SWITCH) !== undefined || isInContainer(facts.confined())) return false;
   if (/-hardened/.test(facts.evidence.read(SOURCE.release) ?? '')) return true;
-  const release = facts.evidence.read('/etc/os-release') ?? '';
+  const { id, version, text } = distributionOf(facts.evidence);
   const kernel = facts.kernel();
-  if (/^ID=["']?arch\b/m.test(release) && kernel !== null)
-    return !isOlder(kernel, '4.14.5') && isOlder(kernel, '5.1.8');
-  if (!/^ID=["']?debian\b/m.test(release)) return false;
-  const version = /^VERSION_ID=["']?(\d+)/m.exec(release)?.[1];
-  return version === undefined ? /\b(?:wheezy|jessie|stretch|buster)\b/i.test(release) : Number(version) <= 10;
+  if (id === 'arch' && kernel !== null) return !isOlder(kernel, '4.14.5') && isOlder(kernel, '5.1.8');
+  if (id !== 'debian') return false;
+  return version[0] === undefined ? /\b(?:wheezy|jessie|stretch|buster)\b/i.test(text) : version[0] <= 10;
 };
 
 /** Whether nothing is known of the switch, and nothing surrounds the caller that forbids more. */
