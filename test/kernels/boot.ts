@@ -15,7 +15,7 @@ const CONSOLE: Readonly<Record<Arch, string>> = { amd64: 'ttyS0', arm64: 'ttyAMA
  * @param words - for the kernel's command line, where the guest's init reads them
  * @param log - a file that gets it as it is written
  */
-export const boot = (
+const boot = (
   { arch, append = '' }: Guest,
   { kernel, initramfs }: { readonly kernel: string; readonly initramfs: string },
   words: string,
@@ -44,3 +44,18 @@ export const boot = (
       done(text.replaceAll('\r', ''));
     });
   });
+
+/** How often a guest is booted whose kernel dies before its first program has said anything. */
+const BOOTS = 3;
+
+/**
+ * Boots a guest, and boots it again when its kernel dies by itself: of two emulated processors one sees now and then code that
+ * the other is just patching, and meets the breakpoint of a patch that is done (an oops of the kind int3).
+ */
+export const bootUntilItSpeaks = async (...guest: Parameters<typeof boot>): Promise<string> => {
+  for (let boots = 1; ; boots += 1) {
+    const text = await boot(...guest);
+    if (boots === BOOTS || /^NS /m.test(text) || !text.includes('Kernel panic')) return text;
+    console.error(`${guest[0].name}: its kernel died before the first program, and is booted again`);
+  }
+};

@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Table from 'cli-table3';
-import { boot } from './boot.ts';
+import { bootUntilItSpeaks } from './boot.ts';
 import { type ClaimEnd, differences, writeMatrix } from './claims.ts';
 import { BACKENDS, GUESTS } from './guests.ts';
 import { makeImage } from './image.ts';
@@ -54,7 +54,7 @@ for (const guest of GUESTS.filter(({ name }) => names.length === 0 || names.incl
   ];
   const before = performance.now();
   const log = join(DIR, `console-${guest.name}`);
-  const text = await boot(guest, image, words.join(' '), (5 + 40 * contract.length) * MINUTE, log);
+  const text = await bootUntilItSpeaks(guest, image, words.join(' '), (5 + 40 * contract.length) * MINUTE, log);
   const judged = judge(guest, text, (performance.now() - before) / 1000, contract);
   rows.push(...judged.rows);
   claims.push(...judged.claims);
