@@ -1,4 +1,5 @@
 import t from 'tap';
+import * as library from '../../bench/library.ts';
 import { type MeasureOptions, measure } from '../../bench/library.ts';
 import { openBackend } from '../../lib/index.ts';
 import { countLeaks } from '../leaks.ts';
@@ -43,8 +44,9 @@ t.test(
     const leaks = countLeaks();
     // By its name, as users have it.
     const name = 'linux-namespaces/bench';
-    const { measure: exported } = (await import(name)) as { measure: typeof measure };
-    t.equal(exported, measure);
+    const published = (await import(name)) as typeof library;
+    t.same(Object.keys(published).sort(), Object.keys(library).sort());
+    const { measure: exported } = published;
     const measured = (
       await exported({ sets: [], iterations: 1, warmup: 0, backend: 'ffi', budgetMs: 60_000 })
     )._unsafeUnwrap();

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
+import * as door from '../../lib/index.ts';
 import { PRIVILEGED } from '../contract/caller.ts';
 import { plainEnv } from '../plain-env.ts';
 
@@ -145,6 +146,12 @@ t.test('the package works as it is installed', async (t) =>
     }
   }),
 );
+
+t.test('the package exports what the door does', async (t) => {
+  // By its name, as users have it.
+  const name = 'linux-namespaces';
+  t.same(Object.keys(await import(name)).sort(), Object.keys(door).sort());
+});
 
 t.test('importing the package reads few files, and none that only programs want', async (t) => {
   const { own, others } = evaluated(`
