@@ -1,6 +1,7 @@
 import type { ProbeOutcome } from '../probe.ts';
 import { COMMAND, ENVIRONMENT, FILE_CAPABILITIES, LINK, MODE, OWNER, SPECIAL } from './evidence.ts';
 import { SOURCE } from './facts.ts';
+import { linesThat } from './lines.ts';
 import { isPersonal, type Redactor, redactorFor } from './redact-words.ts';
 import type { Observed, SnapshotDocument } from './snapshot.ts';
 
@@ -20,12 +21,6 @@ const ACCOUNTS: readonly string[] = [SPECIAL.account, SPECIAL.ordinaryUser, '/et
 const HOSTNAME = '/proc/sys/kernel/hostname';
 
 const eachLine = (text: string, change: (line: string) => string): string => text.split('\n').map(change).join('\n');
-
-const linesThat = (text: string, fits: RegExp): string =>
-  text
-    .split('\n')
-    .filter((line) => fits.test(line))
-    .join('\n');
 
 const mountLine = (line: string, { path }: Redactor): string => {
   const [before = '', after = ''] = line.split(' - ');

@@ -18,6 +18,7 @@ import {
 } from './evidence.ts';
 import { SOURCE } from './facts.ts';
 import type { Failure } from './failure.ts';
+import { linesThat } from './lines.ts';
 
 /** The word by which a snapshot is known, and the version of its shape. */
 const SNAPSHOT_FORMAT = 'linux-namespaces-snapshot';
@@ -112,12 +113,6 @@ const sources = ({ read }: Evidence): readonly string[] => [
 ];
 
 const STATUS_FIELD = /^(?:Uid|Gid|Groups|NSpid|Threads|Cap\w+|NoNewPrivs|Seccomp\w*):/;
-
-const linesThat = (text: string, fits: RegExp): string =>
-  text
-    .split('\n')
-    .filter((line) => fits.test(line))
-    .join('\n');
 
 /** What is kept of a source that is long, and of no use as a whole. */
 const KEPT: Readonly<Record<string, RegExp>> = {

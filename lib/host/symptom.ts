@@ -3,6 +3,7 @@ import { SETUP_STEPS } from '../errors.ts';
 import { NAMESPACES, type NamespaceType } from '../namespace.ts';
 import { type FailureStep, OTHER_STEPS } from '../probe.ts';
 import type { Failure } from './failure.ts';
+import { linesThat } from './lines.ts';
 import type { Observed } from './snapshot.ts';
 import { HOST_PIDS, toldNamespaces } from './told-command.ts';
 
@@ -78,12 +79,6 @@ const OWN_WORD = /(?<!use )\bnew[ug]idmap: (?!exec\b)[A-Za-z]/;
 /** What marks a line that tells of a failure; the others are what was typed, or went well. */
 const FAILING =
   /fail|error|cannot|can['’]t|could not|unable|denied|not (?:allowed|permitted|enabled|found)|no (?:usable|permissions|such|entry|sub)|invalid|exceeded|unexpected|-1 E[A-Z]|\b(?:EPERM|EINVAL|EACCES|ENOSPC|ENOSYS)\b/i;
-
-const linesThat = (text: string, fits: RegExp): string =>
-  text
-    .split('\n')
-    .filter((line) => fits.test(line))
-    .join('\n');
 
 /** The step that a message is about, and the error of the lines that say so. */
 const told = (text: string): { readonly step: FailureStep | undefined; readonly errno: ErrnoName | null } => {
